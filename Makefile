@@ -1,0 +1,81 @@
+# Set-up is a chain of files: .venv from requirements/dev.lock, node_modules from package-lock.json, build/contracts
+# from the Solidity sources. Every target asks for what it needs; nothing is installed outside this folder.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+ROOT := $(CURDIR)
+VENV := $(ROOT)/.venv
+export PATH := $(VENV)/bin:$(ROOT)/node_modules/.bin:$(PATH)
+export SOLCX_BINARY_PATH := $(ROOT)/build/solc
+export PYTHONDONTWRITEBYTECODE := 1
+
+SOLC_VERSION := $(shell sed -n 's/^ *version: *//p' brownie-config.yaml)
+SOLC := build/solc/solc-v$(SOLC_VERSION)
+SOURCES := $(shell find contracts interfaces -name '*.sol' 2>/dev/null)
+QUOTES ?= ../shared/data/quotes
+STATES ?= ../shared/data/pool-states
+
+.PHONY: help setup contracts demo test check format parity bench artifacts lock clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready node_modules/.ready ## Install the locked Python and Node dependencies
+
+contracts: build/contracts/.ready ## Compile the contracts with Brownie
+
+demo: setup contracts ## Run the main job on a local chain: drift, plan, simulate, send, verify
+	rebalance demo --report build/demo/report.json
+
+test: setup contracts ## Run every test
+	pytest -q
+	brownie test tests/brownie -p no:cacheprovider
+
+check: setup contracts ## Formatters, linters, types, floors, artifacts
+	ruff check . && ruff format --check .
+	mypy
+	lint-imports
+	prettier --check 'contracts/**/*.sol' 'interfaces/**/*.sol'
+	solhint --max-warnings 0 'contracts/**/*.sol' 'interfaces/**/*.sol'
+	git ls-files '*.sh' .ci/run | xargs -r shellcheck
+	python scripts/artifacts.py --check
+
+format: setup ## Rewrite sources in the house format
+	ruff check --fix . ; ruff format .
+	prettier --write 'contracts/**/*.sol' 'interfaces/**/*.sol'
+
+parity: setup ## Replay recorded on-chain quotes: make parity QUOTES=folder STATES=folder
+	python scripts/parity.py --quotes $(QUOTES) --states $(STATES)
+
+bench: setup contracts ## Measure speed and memory against named peers
+	python scripts/bench.py
+
+artifacts: contracts ## Copy the executor's ABI and bytecode into the package
+	python scripts/artifacts.py
+
+lock: .venv/.ready ## Rewrite requirements/dev.lock from pyproject.toml
+	pip-compile -q --extra dev --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
+	  --no-emit-trusted-host --strip-extras --no-header -o requirements/dev.lock pyproject.toml
+
+clean: ## Remove everything that can be made again, dependencies included
+	rm -rf build dist .venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/.ready: requirements/dev.lock pyproject.toml
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+node_modules/.ready: package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+# A native solc that py-solc-x has already installed is used; otherwise the WebAssembly build from npm.
+$(SOLC): scripts/toolchain/solc.mjs
+	mkdir -p build/solc
+	if [ -x "$(HOME)/.solcx/solc-v$(SOLC_VERSION)" ]; then ln -sf "$(HOME)/.solcx/solc-v$(SOLC_VERSION)" $@; \
+	else ln -sf ../../scripts/toolchain/solc.mjs $@; fi
+
+build/contracts/.ready: .venv/.ready node_modules/.ready $(SOLC) brownie-config.yaml $(SOURCES)
+	brownie compile
+	mkdir -p build/contracts && touch $@

@@ -1,0 +1,140 @@
+"""Everything that can go wrong, named for the condition found.
+
+    RouterError
+      InputError               a file, flag or value that cannot be used; `path` says where, `nearest` what was meant
+        Infeasible             no trade reaches the target: no pool, no path, or not enough liquidity
+      PoolError                an AMM would refuse this trade
+        InsufficientLiquidity  asked for more than the pool can pay, or pushed past its last tick
+        RatioExceeded          more of a balance than the pool lets one swap move
+        TokenNotInPool
+      NothingToDo              the portfolio is already within tolerance
+      GuardRefused             a safety rule said no before anything was sent
+        StaleSimulation        the block simulated on is too old
+        SimulationMismatch     the simulation ran, and its figures are not the plan's
+      ExecutionReverted        the transaction reverts; carries the decoded reason
+      ChainError               the node, or what it answered
+        RpcFailure             no answer, a refusal, a rate limit or a truncated answer
+        ChainIdMismatch
+        MissingCode            no contract where one was expected
+        Reorganised            the pinned block is no longer in the chain
+        InconsistentAnswer     an answer that cannot be true
+
+Each class carries the exit code that the command line documents.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RouterError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(RouterError):
+    """A file, flag or value that cannot be used.
+
+    Args:
+        message: what is wrong with the value, in one sentence without its location.
+        path: where the value stands, e.g. ``portfolio.toml: targets.WETH``.
+        nearest: the valid value or key closest to the one given, if there is one.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, path: str = "", nearest: str | None = None) -> None:
+        self.message, self.path, self.nearest = message, path, nearest
+        hint = f" (did you mean {nearest!r}?)" if nearest else ""
+        super().__init__(f"{path}: {message}{hint}" if path else f"{message}{hint}")
+
+
+class Infeasible(InputError):  # noqa: N818 - networkx and every solver call the condition by this name
+    """No trade reaches the target. The message names the binding token and the most that can be reached."""
+
+
+class PoolError(RouterError):
+    """An AMM would refuse this trade."""
+
+
+class InsufficientLiquidity(PoolError):  # noqa: N818
+    """The pool cannot pay, or cannot absorb, the amount asked."""
+
+
+class RatioExceeded(PoolError):  # noqa: N818
+    """The swap moves a larger share of a balance than the pool allows at once."""
+
+
+class TokenNotInPool(PoolError):  # noqa: N818
+    """The pool does not hold this token."""
+
+
+class NothingToDo(RouterError):  # noqa: N818
+    """The portfolio is within tolerance of its target."""
+
+    exit_code = 3
+
+
+class GuardRefused(RouterError):  # noqa: N818
+    """A safety rule said no before anything was sent."""
+
+    exit_code = 4
+
+
+class StaleSimulation(GuardRefused):
+    """The payload was simulated on a block older than the limit."""
+
+
+class SimulationMismatch(GuardRefused):
+    """The simulated amounts differ from the plan's."""
+
+
+class ExecutionReverted(RouterError):  # noqa: N818
+    """The transaction reverts.
+
+    Args:
+        reason: the decoded revert, e.g. ``InsufficientReceived(token=WETH, received=…, min_received=…)``.
+        data: the raw revert bytes.
+    """
+
+    exit_code = 5
+
+    def __init__(self, reason: str, data: bytes = b"") -> None:
+        self.reason, self.data = reason, data
+        super().__init__(reason)
+
+
+class ChainError(RouterError):
+    """The node, or what it answered."""
+
+    exit_code = 6
+
+
+class RpcFailure(ChainError):  # noqa: N818
+    """No answer, a refusal, a rate limit or a truncated answer. The message names the method called."""
+
+
+class ChainIdMismatch(ChainError):  # noqa: N818
+    """The node serves another chain."""
+
+
+class MissingCode(ChainError):  # noqa: N818
+    """No contract where one was expected."""
+
+
+class Reorganised(ChainError):  # noqa: N818
+    """The pinned block is no longer in the chain."""
+
+
+class InconsistentAnswer(ChainError):  # noqa: N818
+    """An answer that cannot be true, e.g. a pool whose liquidity disagrees with its ticks."""
+
+
+def nearest(value: str, valid: Iterable[str]) -> str | None:
+    """The valid string closest to `value`, or None when nothing resembles it."""
+    candidates = list(valid)
+    folded = {candidate.lower(): candidate for candidate in candidates}
+    matches = difflib.get_close_matches(value.lower(), folded, n=1, cutoff=0.6)
+    return folded[matches[0]] if matches else None

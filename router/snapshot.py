@@ -1,0 +1,85 @@
+"""Everything the planner may know, at one block. Planning is a pure function of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from router.errors import InputError, nearest
+from router.fixed_point import PRICE_ONE
+from router.lenders.base import Lender
+from router.pools.base import Pool
+from router.tokens import Address, Token, parse_address
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Tokens, pools, lenders and prices at one block of one chain.
+
+    Attributes:
+        block_hash: 0x-hex, or "" where the source did not record it.
+        base_fee_wei: None where unknown.
+        native_token: the wrapped native token, in which gas is priced.
+        numeraire: the token that prices count in.
+        prices: numeraire units per whole token, as exact decimal text; tokens without a price are missing.
+        price_source: one line for people: oracle, user, or mid prices.
+        transfer_tax_bps: tokens that keep part of every transfer; they are never routed through.
+    """
+
+    chain_id: int
+    block_number: int
+    timestamp: int
+    native_token: Address
+    numeraire: Address
+    tokens: Mapping[Address, Token]
+    pools: tuple[Pool, ...]
+    lenders: tuple[Lender, ...] = ()
+    prices: Mapping[Address, str] = field(default_factory=dict)
+    price_source: str = ""
+    transfer_tax_bps: Mapping[Address, int] = field(default_factory=dict)
+    base_fee_wei: int | None = None
+    block_hash: str = ""
+
+    @cached_property
+    def pool_by_address(self) -> Mapping[Address, Pool]:
+        return {pool.address: pool for pool in self.pools}
+
+    @cached_property
+    def _by_symbol(self) -> Mapping[str, tuple[Address, ...]]:
+        found: dict[str, tuple[Address, ...]] = {}
+        for token in self.tokens.values():
+            found[token.symbol] = (*found.get(token.symbol, ()), token.address)
+        return found
+
+    def token(self, name: str, path: str = "") -> Token:
+        """The token with this address, or with this symbol where only one token has it.
+
+        Raises:
+            InputError: unknown or ambiguous; names the nearest symbol, or the addresses to choose from.
+        """
+        if name.startswith("0x"):
+            address = parse_address(name, path)
+            if address not in self.tokens:
+                raise InputError(f"token {name} is not in the snapshot", path=path)
+            return self.tokens[address]
+        addresses = self._by_symbol.get(name, ())
+        if not addresses:
+            raise InputError(
+                f"no token with symbol {name!r} in the snapshot", path=path, nearest=nearest(name, self._by_symbol)
+            )
+        if len(addresses) > 1:
+            raise InputError(f"symbol {name!r} is ambiguous: use one of {', '.join(addresses)}", path=path)
+        return self.tokens[addresses[0]]
+
+    def price_e36(self, address: Address) -> int:
+        """Numeraire per raw unit, times 10**36, rounded down; 0 where the token has no price."""
+        text = self.prices.get(address)
+        return 0 if text is None else price_text_to_e36(text, self.tokens[address].decimals)
+
+
+def price_text_to_e36(text: str, decimals: int) -> int:
+    """Decimal text per whole token -> numeraire per raw unit times 10**36, rounded down."""
+    from fractions import Fraction
+
+    return int(Fraction(text) * PRICE_ONE / 10**decimals)
