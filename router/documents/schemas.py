@@ -1,0 +1,49 @@
+"""The JSON Schema of every file and of every `--json` output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from router.documents.deployment import Deployment
+from router.documents.fields import FileModel
+from router.documents.outputs import (
+    DoctorFile,
+    ErrorFile,
+    FilesFile,
+    LocalnetFile,
+    PoolsFile,
+    ReceiptFile,
+    SimulationFile,
+    StatusFile,
+)
+from router.documents.plan_models import PlanFile
+from router.documents.portfolio_models import PortfolioModel
+from router.documents.report import ReportFile
+from router.documents.snapshot_models import SnapshotFile
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+FILE_MODELS: Mapping[str, type[FileModel]] = {
+    "snapshot": SnapshotFile,
+    "portfolio": PortfolioModel,
+    "plan": PlanFile,
+    "deployment": Deployment,
+    "simulation": SimulationFile,
+    "receipt": ReceiptFile,
+    "status": StatusFile,
+    "report": ReportFile,
+    "error": ErrorFile,
+    "pools": PoolsFile,
+    "doctor": DoctorFile,
+    "files": FilesFile,
+    "localnet": LocalnetFile,
+}
+
+
+def export_schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of each, by name: what is accepted, which includes all that is written."""
+    return {
+        name: {"$schema": _DIALECT, **model.model_json_schema(by_alias=True)}
+        for name, model in FILE_MODELS.items()
+    }
