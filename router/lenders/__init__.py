@@ -1,0 +1,1 @@
+"""Flash-loan sources. One file per lender; `registry` lists them."""

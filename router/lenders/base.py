@@ -8,14 +8,20 @@ from typing import Any, ClassVar, Protocol, Self
 from router.pools.base import Pool
 from router.tokens import Address
 
+EXACT_APPROVAL_GAS = 9_000
+"""Gas of approving a pull-type lender for exactly what it then takes, net of the refund that a transaction of
+100,000 gas or more gets in full."""
+
 
 class Lender(Protocol):
     """One lender's state at one block, an immutable value."""
 
     kind: ClassVar[str]
-    """The name used in snapshot and plan files."""
+    """The name used in snapshot files."""
     max_tokens: ClassVar[int]
     """How many tokens one loan may carry."""
+    reentrant: ClassVar[bool]
+    """True when it lends again while a loan of its own is open."""
 
     @property
     def address(self) -> Address: ...
@@ -23,13 +29,16 @@ class Lender(Protocol):
     def available(self) -> Mapping[Address, int]:
         """Raw units that can be borrowed, by token; a token that is missing can't be."""
 
-    def premium(self, token: Address, amount: int) -> int:
+    def loan_kind(self, token_count: int, /) -> str:
+        """`Borrow.kind` for this many tokens: the lender's own kind unless it has several entry points."""
+
+    def premium(self, token: Address, amount: int, /) -> int:
         """The fee in raw units, rounded exactly as the lender rounds."""
 
-    def gas(self, token_count: int) -> int:
+    def gas(self, token_count: int, /) -> int:
         """Gas that a loan of this many tokens adds to a transaction, repayment included."""
 
-    def blocks(self, pool: Pool) -> bool:
+    def blocks(self, pool: Pool, /) -> bool:
         """True when the pool cannot be traded while the loan is open (a shared reentrancy lock)."""
 
     @classmethod
