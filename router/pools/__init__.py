@@ -1,0 +1,1 @@
+"""AMM arithmetic. One file per AMM; `registry` lists them."""
