@@ -40,7 +40,7 @@ def location(name: str, *parts: str | int) -> str:
 
 def _located(problem: Any, value: Any, name: str) -> InputError:
     context = problem.get("ctx", {})
-    parts = [part for part in _within(problem["loc"], value) if part != "[key]"]
+    parts = _within(problem, value)
     message, hint = str(problem["msg"]), context.get("nearest")
     match problem["type"]:
         case "unknown_key":
@@ -59,12 +59,13 @@ def _located(problem: Any, value: Any, name: str) -> InputError:
     return InputError(_lower_first(message), path=location(name, *parts), nearest=hint)
 
 
-def _within(loc: tuple[str | int, ...], value: Any) -> list[str | int]:
-    """`loc` without the union tags that pydantic puts between the keys of the file."""
+def _within(problem: Any, value: Any) -> list[str | int]:
+    """The place of the problem without the union tags that pydantic puts between the keys of the file."""
     parts: list[str | int] = []
+    loc = problem["loc"]
     for index, part in enumerate(loc):
-        last = index == len(loc) - 1
-        if isinstance(value, dict) and (part in value or last):
+        absent = problem["type"] == "missing" and index == len(loc) - 1
+        if isinstance(value, dict) and (part in value or absent):
             value = value.get(part)
         elif isinstance(value, (list, tuple)) and isinstance(part, int):
             value = value[part] if part < len(value) else None

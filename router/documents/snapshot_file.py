@@ -11,11 +11,11 @@ from typing import Any
 
 from router.documents.files import canonical_json, read_document, write_json
 from router.documents.located import location, validate
-from router.documents.snapshot_models import NOT_ROUTED, SnapshotFile
-from router.errors import InputError, RouterError
+from router.documents.snapshot_models import SnapshotFile
+from router.errors import InputError
 from router.lenders.registry import lender_from_state
 from router.pools.base import Pool
-from router.pools.registry import pool_from_state
+from router.pools.registry import UNROUTED_KINDS, pool_from_state
 from router.snapshot import Snapshot
 from router.tokens import Address, Token
 
@@ -54,7 +54,7 @@ def build_snapshot(file: SnapshotFile, name: str) -> LoadedSnapshot:
     tokens = _tokens(file, name)
     _require_known([file.native_token], tokens, name, "native_token")
     _require_known([file.numeraire], tokens, name, "numeraire")
-    pools, seen = [], set[Address]()
+    pools, seen, dropped = [], set[Address](), Counter[str]()
     for index, entry in enumerate(file.pools):
         _require_known(entry.tokens, tokens, name, "pools", index, "tokens")
         if entry.address in seen:
@@ -62,8 +62,11 @@ def build_snapshot(file: SnapshotFile, name: str) -> LoadedSnapshot:
                 f"{entry.address} is listed twice", path=location(name, "pools", index, "address")
             )
         seen.add(entry.address)
-        if entry.kind not in NOT_ROUTED:
-            pools.append(_pool(_state(entry), tokens, location(name, "pools", index)))
+        state = _state(entry) | {"decimals": [tokens[address].decimals for address in entry.tokens]}
+        if entry.kind not in UNROUTED_KINDS:
+            pools.append(_pool(state, location(name, "pools", index)))
+        else:
+            dropped[entry.kind] += 1
     for index, lender in enumerate(file.lenders):
         _require_known(lender.available, tokens, name, "lenders", index, "available")
     snapshot = Snapshot(
@@ -83,7 +86,6 @@ def build_snapshot(file: SnapshotFile, name: str) -> LoadedSnapshot:
         base_fee_wei=file.base_fee_wei,
         block_hash=file.block_hash,
     )
-    dropped = Counter[str](entry.kind for entry in file.pools if entry.kind in NOT_ROUTED)
     return LoadedSnapshot(snapshot, dict(dropped), file.note)
 
 
@@ -142,12 +144,12 @@ def _state(entry: Any) -> dict[str, Any]:
     return {key: getattr(entry, key) for key in type(entry).model_fields}
 
 
-def _pool(state: dict[str, Any], tokens: Mapping[Address, Token], place: str) -> Pool:
-    state["decimals"] = [tokens[address].decimals for address in state["tokens"]]
+def _pool(state: Mapping[str, Any], place: str) -> Pool:
     try:
         return pool_from_state(state)
-    except (RouterError, ValueError) as error:
-        raise InputError(str(error), path=place) from None
+    except InputError as error:
+        path = f"{place}.{error.path}" if error.path else place
+        raise InputError(error.message, path=path, nearest=error.nearest) from None
 
 
 def _without_decimals(state: dict[str, Any]) -> dict[str, Any]:

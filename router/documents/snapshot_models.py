@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -22,13 +20,10 @@ from router.documents.fields import (
     RawAmount,
     SignedAmount,
 )
-from router.fixed_point import Q96, WAD
+from router.fixed_point import WAD
 
-NOT_ROUTED = frozenset({"balancer_v2_stable"})
-"""Pool kinds that files may hold and that no pool class trades: they are dropped on loading."""
 _WEIGHTS_SLACK = 100
 """How far from 10**18 recorded weights may sum, in units of 10**-18; older pools rounded each weight down."""
-_TICK_BASE = math.log(1.0001) / 2
 Tick = Annotated[int, Field(strict=True, ge=-887_272, le=887_272)]
 
 
@@ -64,7 +59,7 @@ class UniswapV2Entry(FileModel):
 
 
 class UniswapV3Entry(FileModel):
-    """A concentrated-liquidity pool with the full list of its initialised ticks, ascending."""
+    """A concentrated-liquidity pool with all of its initialised ticks; the pool checks the rest."""
 
     kind: Literal["uniswap_v3"]
     address: AddressText
@@ -79,14 +74,6 @@ class UniswapV3Entry(FileModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _require_sorted(self.tokens)
-        indices = [tick for tick, _ in self.ticks]
-        for place, (below, above) in enumerate(pairwise(indices)):
-            if below >= above:
-                raise refuse("ticks[{place}] does not ascend", place=place + 1)
-        for tick in indices:
-            if tick % self.tick_spacing:
-                raise refuse("tick {tick} is not a multiple of tick_spacing", tick=tick)
         if total := sum(net for _, net in self.ticks):
             raise refuse("the liquidity_net of all ticks sum to {total}, not 0", total=total)
         active = sum(net for tick, net in self.ticks if tick <= self.tick)
@@ -96,13 +83,15 @@ class UniswapV3Entry(FileModel):
                 liquidity=self.liquidity,
                 active=active,
             )
-        if abs(math.log(self.sqrt_price_x96 / Q96) / _TICK_BASE - self.tick - 0.5) > 0.51:
-            raise refuse("sqrt_price_x96 is not within tick {tick}", tick=self.tick)
         return self
 
 
 class BalancerWeightedEntry(FileModel):
-    """A weighted pool of 2 to 8 tokens. `vault` is needed to execute through it, not to plan."""
+    """A weighted pool of 2 to 8 tokens.
+
+    `swap_fee_wad` is the exact fee where it is no whole number of pips; `vault` is mainnet's where it is left out;
+    `pow_version` is v2 for pools of the factories from 2022 on.
+    """
 
     kind: Literal["balancer_v2_weighted"]
     address: AddressText
@@ -111,7 +100,9 @@ class BalancerWeightedEntry(FileModel):
     fee_pips: Pips
     balances: tuple[PositiveAmount, ...]
     weights: Annotated[tuple[PositiveAmount, ...], Field(description="10**18 to the whole")]
+    swap_fee_wad: RawAmount | None = None
     vault: AddressText | None = None
+    pow_version: Literal["v1", "v2"] | None = None
     protocol: str = ""
 
     @model_validator(mode="after")

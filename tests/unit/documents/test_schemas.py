@@ -1,0 +1,42 @@
+"""Exported JSON Schemas are valid, and accept what the package itself writes and reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from router.documents import export_schemas, load_snapshot, plan_to_json, snapshot_to_json
+from router.documents.outputs import ErrorFile, Revert
+from router.encoder import encode
+from tests.unit.documents.test_plan_file import PLAN, PROGRAM
+from tests.unit.documents.test_snapshot_file import example, write
+
+SCHEMAS = export_schemas()
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMAS))
+def test_schema_is_valid_and_refuses_unknown_keys(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
+    assert SCHEMAS[name]["additionalProperties"] is False
+    json.dumps(SCHEMAS[name])
+
+
+def test_snapshot_schema_accepts_what_is_read_and_written(tmp_path: Path) -> None:
+    validator = Draft202012Validator(SCHEMAS["snapshot"])
+    validator.validate(example())
+    validator.validate(snapshot_to_json(load_snapshot(write(tmp_path, example()))))
+
+
+def test_plan_schema_accepts_what_is_written() -> None:
+    Draft202012Validator(SCHEMAS["plan"]).validate(plan_to_json(PLAN, encode(PROGRAM)))
+
+
+def test_error_schema_accepts_what_is_written() -> None:
+    revert = Revert(name="InsufficientReceived", arguments={"token": "0x"}, message="", step=3, data="0x1234")
+    error = ErrorFile(error="ExecutionReverted", message="no", exit_code=5, revert=revert)
+    value = error.to_json()
+    assert value["schema"] == "rebalance-error/1"
+    Draft202012Validator(SCHEMAS["error"]).validate(value)
