@@ -1,0 +1,217 @@
+"""The local chain's public face: start it, look at it, trade on it, save it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from router.errors import InputError, nearest
+from router.localnet.accounts import LocalAccount, Roles, local_accounts, roles
+from router.localnet.anvil import AnvilProcess, find_anvil, start_anvil
+from router.localnet.artifacts import Artifacts, find_project_root
+from router.localnet.deploy_base import FEED_DECIMALS, mint
+from router.localnet.deploy_morpho import compile_morpho
+from router.localnet.deployer import Deployer
+from router.localnet.rpc import LocalRpc
+from router.localnet.scenario import DEFAULT_SCENARIO, Scenario, TokenSpec, load_scenario
+from router.localnet.state import SavedState, cache_path, read_state, write_state, write_whole
+from router.localnet.trade import Trade, balance_of, swap
+from router.localnet.world import World, build_world
+from router.tokens import Address, parse_amount, to_checksum
+
+
+@dataclass(frozen=True, slots=True)
+class Localnet:
+    """A running local chain. Addresses are lower-case, amounts raw units."""
+
+    rpc: LocalRpc
+    scenario: Scenario
+    world: World
+    artifacts: Artifacts
+    process: AnvilProcess
+
+    @property
+    def rpc_url(self) -> str:
+        return self.process.url
+
+    @property
+    def chain_id(self) -> int:
+        return self.scenario.chain_id
+
+    @property
+    def deployment(self) -> Mapping[str, Any]:
+        """The content of the deployment file."""
+        return self.world.deployment
+
+    @property
+    def accounts(self) -> tuple[LocalAccount, ...]:
+        return local_accounts()
+
+    @property
+    def roles(self) -> Roles:
+        return roles()
+
+    @property
+    def owner(self) -> LocalAccount:
+        """Holds the drifted portfolio."""
+        return self.roles.owner
+
+    @property
+    def operator(self) -> LocalAccount:
+        return self.roles.operator
+
+    @property
+    def trader(self) -> LocalAccount:
+        """Moves pools; has nothing to do with the owner."""
+        return self.roles.trader
+
+    def token(self, symbol: str) -> Address:
+        """The token with this symbol.
+
+        Raises:
+            InputError: no such token.
+        """
+        by_symbol = {item["symbol"]: str(item["address"]) for item in self.deployment["tokens"]}
+        if symbol not in by_symbol:
+            raise InputError(f"no token {symbol!r} on this chain", nearest=nearest(symbol, by_symbol))
+        return by_symbol[symbol]
+
+    def balance_of(self, token: Address, holder: Address) -> int:
+        return balance_of(self.rpc, token, holder)
+
+    def mint(self, token: Address, to: Address, amount: int) -> None:
+        """Gives `to` new units of a token; no pool moves."""
+        deployer = self._deployer()
+        mint(deployer, self._spec(token), token, to, amount)
+        deployer.flush()
+
+    def trade(self, pool: Address, token_in: Address, token_out: Address, amount_in: int) -> int:
+        """Sells exactly `amount_in` in one pool, as the trader, through the real router; the amount received.
+
+        Raises:
+            InputError: the pool is not in the deployment.
+            ExecutionReverted: the pool refused.
+        """
+        trader = self.trader.address
+        self.mint(token_in, trader, amount_in)
+        return swap(self.rpc, self.world, trader, Trade(pool, token_in, token_out, amount_in))
+
+    def mine(self, blocks: int = 1) -> None:
+        self.rpc.call("anvil_mine", hex(blocks))
+
+    def block_number(self) -> int:
+        return int(self.rpc.call("eth_blockNumber"), 16)
+
+    def snapshot(self) -> str:
+        """Marks this state; `revert` returns to it."""
+        return str(self.rpc.call("evm_snapshot"))
+
+    def revert(self, snapshot_id: str) -> None:
+        """Returns to a marked state. The mark is used up."""
+        if not self.rpc.call("evm_revert", snapshot_id):
+            raise InputError(f"no snapshot {snapshot_id}")
+
+    def set_price(self, symbol: str, usd: str) -> None:
+        """Sets a token's price feed to USD per whole token; no pool moves."""
+        self._answer_feeds({symbol: usd})
+
+    def refresh_feeds(self) -> None:
+        """Starts a new round of every feed at the scenario's prices, as feeds do with a heartbeat."""
+        self._answer_feeds({spec.symbol: spec.price for spec in self.scenario.tokens})
+
+    def set_base_fee(self, wei: int) -> None:
+        """Sets the next block's base fee; from there it follows EIP-1559."""
+        self.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(wei))
+
+    def write_deployment(self, path: Path) -> None:
+        """Writes the deployment file."""
+        write_whole(path, json.dumps(self.deployment, indent=2) + "\n")
+
+    def portfolio_toml(self) -> str:
+        """A portfolio file for the owner: the scenario's targets, holdings left to be read from the chain."""
+        spec = self.scenario.owner
+        targets = "\n".join(f'{symbol} = "{weight}"' for symbol, weight in spec.targets.items())
+        return (
+            'schema = "rebalance-portfolio/1"\n'
+            f'owner = "{to_checksum(self.owner.address)}"\n'
+            f'numeraire = "{self.scenario.numeraire}"\n'
+            f"tolerance_bps = {spec.tolerance_bps}\n\n[targets]\n{targets}\n"
+        )
+
+    def dump(self, path: Path) -> None:
+        """Saves state and description; `start_localnet(state_in=path)` continues from there."""
+        write_state(path, SavedState(self.world, self.rpc.call("anvil_dumpState")))
+
+    def _spec(self, token: Address) -> TokenSpec:
+        symbol = next(item["symbol"] for item in self.deployment["tokens"] if item["address"] == token)
+        return self.scenario.token(symbol)
+
+    def _deployer(self) -> Deployer:
+        me = self.roles.deployer.address
+        nonce = int(self.rpc.call("eth_getTransactionCount", me, "pending"), 16)
+        return Deployer(self.rpc, self.artifacts, me, nonce)
+
+    def _answer_feeds(self, prices: Mapping[str, str]) -> None:
+        feeds = {item["symbol"]: item["feed"] for item in self.deployment["tokens"]}
+        deployer = self._deployer()
+        for symbol, usd in prices.items():
+            deployer.send(feeds[symbol], "setAnswer(int256)", parse_amount(usd, FEED_DECIMALS, symbol))
+        deployer.flush()
+
+
+@contextlib.contextmanager
+def start_localnet(
+    scenario: Path | None = None,
+    *,
+    port: int = 0,
+    state_in: Path | None = None,
+    state_out: Path | None = None,
+    block_time: int | None = None,
+    cache: bool = True,
+) -> Iterator[Localnet]:
+    """Runs a local chain for as long as the context is open.
+
+    Args:
+        scenario: a scenario file; None takes the one that comes with the package.
+        port: 0 lets the system choose a free one.
+        state_in: continue from a state file rather than from the scenario's start.
+        state_out: where to save the state when the context closes, also after an error inside it.
+        block_time: seconds between blocks; None mines one block per transaction.
+        cache: keep the scenario's start below build/localnet, and take it from there.
+
+    Raises:
+        InputError: a bad scenario or state file, or missing tools.
+        RpcFailure: the node did not start.
+    """
+    path = scenario or DEFAULT_SCENARIO
+    loaded = load_scenario(path)
+    artifacts = Artifacts(find_project_root())
+    saved_at = state_in or cache_path(artifacts.root, path)
+    saved = read_state(saved_at) if state_in or (cache and saved_at.is_file()) else None
+    morpho = None if saved else compile_morpho(artifacts.root)
+    process = start_anvil(find_anvil(artifacts.root), loaded.chain_id, loaded.hardfork, port)
+    with contextlib.closing(process), LocalRpc(process.url) as rpc:
+        if saved is not None:
+            rpc.call("anvil_loadState", saved.state)
+            net = Localnet(rpc, loaded, saved.world, artifacts, process)
+        else:
+            assert morpho is not None
+            world = build_world(rpc, artifacts, loaded, roles(), morpho)
+            net = Localnet(rpc, loaded, world, artifacts, process)
+            if cache:
+                net.dump(saved_at)
+        if state_in is None:
+            net.refresh_feeds()
+        net.set_base_fee(loaded.base_fee_wei)
+        net.mine()
+        if block_time is not None:
+            rpc.call("evm_setIntervalMining", block_time)
+        try:
+            yield net
+        finally:
+            if state_out is not None:
+                net.dump(state_out)
