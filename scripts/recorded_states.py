@@ -47,15 +47,12 @@ class RecordedPool:
     Attributes:
         names: of each token, lower case: its symbol and address.
         reverse: the same pool for sales of its second token, where its fee differs.
-        partial_out: the quoter answers an exact output beyond the liquidity with what reaching the price limit
-            costs, as v3's does when given a limit; v4's reverts.
     """
 
     block: int | None
     names: tuple[frozenset[str], ...]
     pool: Pool
     reverse: Pool | None = None
-    partial_out: bool = True
 
     def index(self, name: str) -> int:
         """The place of a token given as symbol, address or i=N.
@@ -72,8 +69,11 @@ class RecordedPool:
             raise UnsupportedError(f"token {name!r} is {'ambiguous' if found else 'unknown'} in the state")
         return found[0]
 
-    def quote(self, function: str, token_in: str, token_out: str, amount: int) -> int:
+    def quote(self, function: str, token_in: str, token_out: str, amount: int, *, partial_out: bool) -> int:
         """What the contract answers: the amount out of an exact input, the amount in of an exact output.
+
+        Beyond the liquidity a v3 quoter tells what reaching its price limit costs where it was given one, and
+        reverts otherwise; so does every v4 quoter. `partial_out` asks for the former.
 
         Raises:
             UnsupportedError: the function does not exist on this AMM.
@@ -86,8 +86,8 @@ class RecordedPool:
         exact_in = function in EXACT_INPUT
         if isinstance(pool, UniswapV3Pool):
             result = pool.swap_to_limit(str(first), str(second), amount, exact_in=exact_in)
-            if not (result.filled or exact_in or self.partial_out):
-                raise PoolError("v4's quoter reverts with NotEnoughLiquidity")
+            if not (result.filled or exact_in or partial_out):
+                raise PoolError("the pool does not hold as much")
             return result.amount_out if exact_in else result.amount_in
         if isinstance(pool, UniswapV2Pool):
             reserve_in, reserve_out = pool.reserves[first], pool.reserves[second]
@@ -141,7 +141,7 @@ def _pool(body: Mapping[str, Any]) -> RecordedPool:
         zero_fee, one_fee = _concentrated_fees(body)
         forward = _concentrated(body, zero_fee)
         reverse = None if zero_fee == one_fee else _concentrated(body, one_fee)
-        return RecordedPool(block, names, forward, reverse, partial_out="pool_manager" not in body)
+        return RecordedPool(block, names, forward, reverse)
     if "weights" in body:
         return RecordedPool(block, names, _weighted(body))
     if "reserves_token0" in body or "reserves" in body:
