@@ -1,8 +1,8 @@
-"""Copies the executor's ABI and bytecode from build/contracts into the package, or checks that they are the same.
+"""Copies the executor's ABI and bytecode from build/contracts into the package, or checks them.
 
 `python scripts/artifacts.py` writes router/artifacts/*.json; `--check` exits 1 when a fresh compile differs.
-The compiler appends a hash of sources and machine-dependent settings to the code; it is kept in what is shipped and
-left out of the comparison.
+The compiler appends a hash of sources and machine-dependent settings to the code; it is shipped, but left out of
+the comparison.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHIPPED = ROOT / "router" / "artifacts"
 CONTRACTS = ("RebalanceExecutor", "RebalanceExecutorFactory")
 
 _METADATA = re.compile(r"a264697066735822[0-9a-f]{68}64736f6c6343[0-9a-f]{6}0033")
-"""solc's CBOR tail: {"ipfs": 34 bytes, "solc": 3 bytes} and its length. Also inside code that embeds other code."""
+"""solc's CBOR tail, {"ipfs": 34 bytes, "solc": 3 bytes} and its length; also within code that embeds code."""
 
 
 def artifact(build: dict[str, Any]) -> dict[str, Any]:
