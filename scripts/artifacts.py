@@ -1,8 +1,8 @@
 """Copies the executor's ABI and bytecode from build/contracts into the package, or checks them.
 
 `python scripts/artifacts.py` writes router/artifacts/*.json; `--check` exits 1 when a fresh compile differs.
-The compiler appends a hash of sources and machine-dependent settings to the code; it is shipped, but left out of
-the comparison.
+The compiler appends a hash of sources and machine-dependent settings to the code; it is shipped, but left out
+of the comparison.
 """
 
 from __future__ import annotations
