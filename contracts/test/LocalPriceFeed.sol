@@ -4,10 +4,6 @@ pragma solidity 0.8.30;
 /// @title A price feed of the local chain, with the reading side of Chainlink's AggregatorV3Interface.
 /// @notice Anyone may set the answer: never use it outside a local chain.
 contract LocalPriceFeed {
-    /// @notice Decimals of every answer: USD per whole token, times 10^8.
-    uint8 public constant decimals = 8;
-    uint256 public constant version = 1;
-
     string public description;
     int256 public latestAnswer;
     uint80 public latestRound;
@@ -23,6 +19,15 @@ contract LocalPriceFeed {
         latestAnswer = answer;
         latestTimestamp = block.timestamp;
         ++latestRound;
+    }
+
+    /// @notice Decimals of every answer.
+    function decimals() external pure returns (uint8) {
+        return 8;
+    }
+
+    function version() external pure returns (uint256) {
+        return 1;
     }
 
     function latestRoundData()

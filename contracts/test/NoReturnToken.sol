@@ -12,8 +12,11 @@ contract NoReturnToken {
     mapping(address => uint256) public balanceOf;
     mapping(address => mapping(address => uint256)) public allowance;
 
+    // solhint-disable gas-indexed-events
     event Transfer(address indexed from, address indexed to, uint256 value);
     event Approval(address indexed owner, address indexed spender, uint256 value);
+
+    // solhint-enable gas-indexed-events
 
     /// @notice Thrown when an allowance is set from one non-zero value to another.
     error AllowanceNotZero(address spender, uint256 allowance);
@@ -40,7 +43,7 @@ contract NoReturnToken {
 
     function transferFrom(address from, address to, uint256 value) external {
         uint256 allowed = allowance[from][msg.sender];
-        require(allowed >= value, AllowanceTooLow(msg.sender, allowed, value));
+        if (allowed < value) revert AllowanceTooLow(msg.sender, allowed, value);
         if (allowed != type(uint256).max) allowance[from][msg.sender] = allowed - value;
         _transfer(from, to, value);
     }
@@ -54,7 +57,7 @@ contract NoReturnToken {
 
     function _transfer(address from, address to, uint256 value) private {
         uint256 balance = balanceOf[from];
-        require(balance >= value, BalanceTooLow(from, balance, value));
+        if (balance < value) revert BalanceTooLow(from, balance, value);
         balanceOf[from] = balance - value;
         balanceOf[to] += value;
         emit Transfer(from, to, value);

@@ -1,0 +1,24 @@
+"""Fixtures for every tier: one local chain per session, and a clean start on it for each test that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from router.localnet import Localnet, start_localnet
+
+
+@pytest.fixture(scope="session")
+def localnet() -> Iterator[Localnet]:
+    """The packaged scenario on a free port. Tests that change anything take `fresh_chain` instead."""
+    with start_localnet() as net:
+        yield net
+
+
+@pytest.fixture
+def fresh_chain(localnet: Localnet) -> Iterator[Localnet]:
+    """The session's chain as it started; whatever the test does to it is undone."""
+    mark = localnet.snapshot()
+    yield localnet
+    localnet.revert(mark)
