@@ -37,8 +37,8 @@ from router.wire import (
     check_step,
 )
 
-_LOAN_KINDS = {code.byte: kind for kind, code in LOANS.items()}
-_SWAP_KINDS = {byte: kind for kind, byte in SWAPS.items()}
+_LOAN_NAMES = {kind.code: kind.name for kind in LOANS.values()}
+_SWAP_NAMES = {kind.code: kind.name for kind in SWAPS.values()}
 _SELECTOR = keccak(text="execute(bytes)")[:4]
 _WORD = 32
 
@@ -105,7 +105,7 @@ def _encode_step(step: Step, places: Mapping[Address, int]) -> bytes:
         case Borrow():
             rows = (bytes((places[token],)) + amount.to_bytes(16, "big") for token, amount in step.amounts)
             return b"".join(
-                (bytes((LOANS[step.kind].byte,)), _hex(step.lender), bytes((len(step.amounts),)), *rows)
+                (bytes((LOANS[step.kind].code,)), _hex(step.lender), bytes((len(step.amounts),)), *rows)
             )
         case Swap():
             return _encode_swap(step, places)
@@ -114,7 +114,7 @@ def _encode_step(step: Step, places: Mapping[Address, int]) -> bytes:
 
 def _encode_swap(swap: Swap, places: Mapping[Address, int]) -> bytes:
     route = swap.payer | swap.recipient << 2 | swap.mode << 4
-    fixed = bytes((SWAPS[swap.kind], route, places[swap.token_in], places[swap.token_out]))
+    fixed = bytes((SWAPS[swap.kind].code, route, places[swap.token_in], places[swap.token_out]))
     called, extra = swap.pool, b""
     if swap.kind == "uniswap_v2":
         extra = swap.fee_pips.to_bytes(3, "big")
@@ -218,12 +218,12 @@ def _read_step(reader: _Reader) -> Step:
         return Deliver(reader.token())
     if kind == CHECK:
         return Check()
-    if kind in _LOAN_KINDS:
+    if kind in _LOAN_NAMES:
         lender, count = reader.hex(20, "lender"), reader.uint(1, "number of tokens")
         amounts = tuple((reader.token(), reader.uint(16, "amount")) for _ in range(count))
-        return Borrow(_LOAN_KINDS[kind], lender, amounts)
-    if kind in _SWAP_KINDS:
-        return _read_swap(reader, _SWAP_KINDS[kind])
+        return Borrow(_LOAN_NAMES[kind], lender, amounts)
+    if kind in _SWAP_NAMES:
+        return _read_swap(reader, _SWAP_NAMES[kind])
     raise MalformedPayload(f"unknown step kind 0x{kind:02x}", start)
 
 

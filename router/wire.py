@@ -21,35 +21,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from router.errors import InputError, nearest
-from router.fixed_point import MAX_U24, MAX_U40, MAX_U128, PIPS, SHARE_ONE
+from router.fixed_point import MAX_U40, MAX_U128, PIPS, SHARE_ONE
+from router.lenders.registry import LOAN_KINDS, LoanKind
+from router.pools.balancer_v2_weighted import BalancerV2WeightedPool
+from router.pools.registry import POOL_KINDS, PoolKind
+from router.pools.uniswap_v2 import UniswapV2Pool
 from router.program import AmountMode, Borrow, Deliver, Payer, Program, Pull, Recipient, Swap
 from router.tokens import Address
 
 VERSION = 1
 MAX_TOKENS = 255
 PULL, PULL_OWED, DELIVER, CHECK = 0x01, 0x02, 0x03, 0x04
-PREPAYABLE = "uniswap_v2"
+PREPAYABLE = UniswapV2Pool.kind
 """The only pool kind that trades what has been sent to it beforehand."""
 
-
-class LoanCode(NamedTuple):
-    """How one lender entry point is written."""
-
-    byte: int
-    max_tokens: int
-
-
-LOANS: Mapping[str, LoanCode] = {
-    "morpho_blue": LoanCode(0x10, 1),
-    "aave_v3": LoanCode(0x11, 1),
-    "aave_v3_multi": LoanCode(0x12, MAX_TOKENS),
-    "balancer_v2": LoanCode(0x13, MAX_TOKENS),
-    "uniswap_v3": LoanCode(0x14, 2),
-}
-SWAPS: Mapping[str, int] = {"uniswap_v2": 0x20, "uniswap_v3": 0x21, "balancer_v2_weighted": 0x22}
+LOANS: Mapping[str, LoanKind] = {kind.name: kind for kind in LOAN_KINDS}
+SWAPS: Mapping[str, PoolKind] = {kind.name: kind for kind in POOL_KINDS}
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 _POOL_ID = re.compile(r"0x[0-9a-f]{64}")
@@ -139,8 +129,8 @@ def _check_swap(program: Program, swap: Swap, path: str) -> None:
         _refuse(f"{path}.token_out", "is token_in too")
     highest = {AmountMode.LITERAL: MAX_U128, AmountMode.SHARE: SHARE_ONE, AmountMode.REMAINDER: 0}
     _within(f"{path}.amount", swap.amount, highest[swap.mode])
-    _within(f"{path}.fee_pips", swap.fee_pips, MAX_U24 if swap.kind == "uniswap_v2" else 0)
-    if swap.kind == "balancer_v2_weighted":
+    _within(f"{path}.fee_pips", swap.fee_pips, PIPS - 1 if swap.kind == PREPAYABLE else 0)
+    if swap.kind == BalancerV2WeightedPool.kind:
         _check_address(f"{path}.vault", swap.vault)
         if not _POOL_ID.fullmatch(swap.pool_id) or swap.pool_id[:42] != swap.pool:
             _refuse(f"{path}.pool_id", f"{swap.pool_id!r} is not 32 bytes that begin with {swap.pool}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from router.fixed_point import MAX_U24, MAX_U40, MAX_U128, PIPS, SHARE_ONE
+from router.fixed_point import MAX_U40, MAX_U128, PIPS, SHARE_ONE
 from router.program import (
     AmountMode,
     Borrow,
@@ -67,7 +67,7 @@ def swap_chains(draw, tokens: tuple[str, ...]) -> tuple[Swap, ...]:
                 draw(st.integers(0, highest)),
                 payer,
                 Recipient.NEXT_POOL if pays_next else draw(st.sampled_from(tuple(Recipient)[:2])),
-                fee_pips=draw(st.integers(0, MAX_U24)) if kind == "uniswap_v2" else 0,
+                fee_pips=draw(st.integers(0, PIPS - 1)) if kind == "uniswap_v2" else 0,
                 vault=draw(addresses) if weighted else "",
                 pool_id=pool + draw(st.binary(min_size=12, max_size=12)).hex() if weighted else "",
             )

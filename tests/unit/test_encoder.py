@@ -120,8 +120,8 @@ def test_weighted_swap_calls_the_vault_and_names_the_pool_by_its_id():
 def test_route_bits():
     payload = encode(program(replace(V3, payer=Payer.OWNER, recipient=Recipient.NEXT_POOL), PREPAID))
     start = HEAD_BYTES + 3 * TOKEN_BYTES
-    assert payload[start : start + 2] == bytes((SWAPS["uniswap_v3"], 0b00_10_01))
-    assert payload[start + 40 : start + 42] == bytes((SWAPS["uniswap_v2"], 0b10_00_10))
+    assert payload[start : start + 2] == bytes((SWAPS["uniswap_v3"].code, 0b00_10_01))
+    assert payload[start + 40 : start + 42] == bytes((SWAPS["uniswap_v2"].code, 0b10_00_10))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_route_bits():
         (program(replace(V2, token_in=POOL)), "steps[0].token_in"),
         (program(replace(V2, token_out=POOL)), "steps[0].token_out"),
         (program(replace(V2, token_out=A)), "steps[0].token_out"),
-        (program(replace(V2, fee_pips=1 << 24)), "steps[0].fee_pips"),
+        (program(replace(V2, fee_pips=10**6)), "steps[0].fee_pips"),
         (program(replace(V3, fee_pips=1)), "steps[0].fee_pips"),
         (program(replace(V2, vault=VAULT)), "steps[0].vault"),
         (program(replace(V2, pool_id=POOL_ID)), "steps[0].pool_id"),
