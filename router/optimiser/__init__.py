@@ -1,0 +1,1 @@
+"""Which pools to trade through, and how much through each. Floats only: they propose, exact replay decides."""

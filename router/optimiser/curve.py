@@ -1,0 +1,179 @@
+"""What one pool pays, as a smooth function: sampled from exact quotes, interpolated in closed form.
+
+Between two knots the pool is taken for a constant-product pool, whose rate**-0.5 is linear in the amount in. That is
+exact for Uniswap v2, for Uniswap v3 inside a tick range, and a close fit for any smooth pool; knots are added until
+the fit meets a tolerance, so no AMM needs code of its own here.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+
+from router.errors import PoolError
+from router.pools.base import Pool
+from router.tokens import Address
+
+FIT_TOLERANCE = 1e-6
+"""Largest error of the fit in the middle of a segment, as a share of the curve's limit."""
+MAX_DEPTH = 9
+"""How often a segment may be halved to meet the tolerance."""
+START_SHARES = (1 / 4096, 1 / 256, 1 / 32, 1 / 4, 1.0)
+CAPACITY_STEPS = 12
+DIFFERENCE_STEP = 1e-3
+"""Half-width of the central difference that finds a slope, as a share of the amount in."""
+SPOT_AGREEMENT = 1e-6
+LEAST_OUT = 100_000
+"""Raw units out below which rounding spoils a knot."""
+LEAST_BEND = 5e-7
+"""Least relative rise of rate**-0.5 over the whole curve: it costs a hundredth of a basis point of truth at most, and
+keeps flat pools from spoiling the linear algebra."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Value out as a concave function of value in, for one pool and one direction.
+
+    Attributes:
+        value_in, value_out: knots, ascending from 0, in numeraire value.
+        root: rate**-0.5 at each knot, ascending; the rate is d(value out)/d(value in), fee included.
+    """
+
+    value_in: tuple[float, ...]
+    value_out: tuple[float, ...]
+    root: tuple[float, ...]
+
+    @property
+    def limit(self) -> float:
+        """The most that the curve covers, in value in."""
+        return self.value_in[-1]
+
+    def at(self, value_in: float) -> tuple[float, float]:
+        """(value out, marginal rate) for an amount in, which is clipped to the curve."""
+        paid, rate, _ = self.bend_at(value_in)
+        return paid, rate
+
+    def bend_at(self, value_in: float) -> tuple[float, float, float]:
+        """(value out, marginal rate, -d(rate)/d(value in)) for an amount in, which is clipped to the curve."""
+        value_in = min(max(value_in, 0.0), self.limit)
+        k = min(bisect_right(self.value_in, value_in) - 1, len(self.value_in) - 2)
+        step = value_in - self.value_in[k]
+        bend = (self.root[k + 1] - self.root[k]) / (self.value_in[k + 1] - self.value_in[k])
+        root = self.root[k] + step * bend
+        return self._out(k, step, root), root**-2, 2 * bend * root**-3
+
+    def _out(self, k: int, step: float, root: float) -> float:
+        width, height = self.value_in[k + 1] - self.value_in[k], self.value_out[k + 1] - self.value_out[k]
+        fit = width / (self.root[k] * self.root[k + 1])
+        scale = height / fit
+        return self.value_out[k] + scale * step / (self.root[k] * root)
+
+
+def sample(
+    pool: Pool, token_in: Address, token_out: Address, price_in: float, price_out: float, limit: float
+) -> Curve | None:
+    """The curve of one direction of a pool up to `limit` of value in, or to where the pool ends.
+
+    Args:
+        price_in, price_out: numeraire per raw unit.
+
+    Returns:
+        None for a pool that pays nothing at any size tried.
+    """
+    sampler = _Sampler(pool, token_in, token_out, price_in, price_out)
+    most = sampler.capacity(int(limit / price_in))
+    return None if most < 2 else sampler.curve(most)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampler:
+    pool: Pool
+    token_in: Address
+    token_out: Address
+    price_in: float
+    price_out: float
+
+    def quote(self, amount: int) -> int | None:
+        try:
+            return self.pool.quote_exact_in(self.token_in, self.token_out, amount)
+        except PoolError:
+            return None
+
+    def capacity(self, most: int) -> int:
+        """The largest amount of at most `most` that the pool takes, found by bisection."""
+        if most < 2 or self.quote(most):
+            return most
+        low, high = most, most
+        while low >= 2 and not self.quote(low):
+            low, high = low // 16, low
+        for _ in range(CAPACITY_STEPS if low >= 2 else 0):
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.quote(middle) else (low, middle)
+        return low
+
+    def difference(self, amount: int) -> float:
+        """The rate at an amount by central difference (one-sided at the pool's end), in value per value."""
+        step = max(1, int(amount * DIFFERENCE_STEP))
+        below = self.quote(max(1, amount - step)) or 0
+        above = self.quote(amount + step)
+        if above is None:
+            here = self.quote(amount) or 0
+            return (here - below) / step * self.price_out / self.price_in
+        return (above - below) / (2 * step) * self.price_out / self.price_in
+
+    def curve(self, most: int) -> Curve | None:
+        spot = self.pool.spot_price(self.token_in, self.token_out) * self.price_out / self.price_in
+        point = self._pointer(most)
+        starts = (int(most * share) for share in START_SHARES[:-1])
+        amounts = [*(amount for amount in starts if (self.quote(amount) or 0) > LEAST_OUT), most]
+        knots: list[tuple[int, int, float]] = [(0, 0, spot)]
+        for amount in amounts:
+            self._refine(knots, point(amount), point, FIT_TOLERANCE * most * self.price_in, MAX_DEPTH)
+        return self._assemble(knots)
+
+    def _pointer(self, most: int) -> Callable[[int], tuple[int, int, float]]:
+        """How to find (amount in, amount out, rate): the spot price after a swap is the slope of the quote only
+        where the fee does not join the reserves; elsewhere the slope is a difference of quotes."""
+
+        def by_spot(amount: int) -> tuple[int, int, float]:
+            out, after = self.pool.swap(self.token_in, self.token_out, amount)
+            return amount, out, after.spot_price(self.token_in, self.token_out) * self.price_out / self.price_in
+
+        def by_difference(amount: int) -> tuple[int, int, float]:
+            return amount, self.quote(amount) or 0, self.difference(amount)
+
+        slope = by_spot(most)[2]
+        return by_spot if abs(self.difference(most) / slope - 1) < SPOT_AGREEMENT else by_difference
+
+    def _refine(
+        self,
+        knots: list[tuple[int, int, float]],
+        end: tuple[int, int, float],
+        point: Callable[[int], tuple[int, int, float]],
+        tolerance: float,
+        depth: int,
+    ) -> None:
+        start = knots[-1]
+        width, height = (end[0] - start[0]) * self.price_in, (end[1] - start[1]) * self.price_out
+        fits = end[2] > 0 and abs(width * sqrt(max(start[2], 0.0) * end[2]) - height) <= tolerance
+        if fits or depth == 0 or end[0] - start[0] < 16:
+            knots.append(end)
+            return
+        middle = point((start[0] + end[0]) // 2)
+        self._refine(knots, middle, point, tolerance, depth - 1)
+        self._refine(knots, end, point, tolerance, depth - 1)
+
+    def _assemble(self, knots: list[tuple[int, int, float]]) -> Curve | None:
+        """Knots in value units, forced concave; knots that rounding has made useless are left out."""
+        value_in, value_out, root = [0.0], [0.0], [knots[0][2] ** -0.5]
+        for amount, out, rate in knots[1:]:
+            x, y = amount * self.price_in, out * self.price_out
+            if rate <= 0 or y <= value_out[-1] or x <= value_in[-1]:
+                continue
+            bend = LEAST_BEND * (x - value_in[-1]) / (knots[-1][0] * self.price_in)
+            value_in.append(x)
+            value_out.append(y)
+            root.append(max(rate**-0.5, root[-1] * (1 + bend)))
+        return Curve(tuple(value_in), tuple(value_out), tuple(root)) if len(root) > 1 else None
