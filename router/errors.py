@@ -11,6 +11,7 @@
       GuardRefused             a safety rule said no before anything was sent
         StaleSimulation        the block simulated on is too old
         SimulationMismatch     the simulation ran, and its figures are not the plan's
+        StalePrice             an oracle's answer is older than the limit
       ExecutionReverted        the transaction reverts; carries the decoded reason
       ChainError               the node, or what it answered
         RpcFailure             no answer, a refusal, a rate limit or a truncated answer
@@ -89,6 +90,10 @@ class StaleSimulation(GuardRefused):
 
 class SimulationMismatch(GuardRefused):
     """The simulated amounts differ from the plan's."""
+
+
+class StalePrice(GuardRefused):
+    """An oracle's answer is older than the limit. The message names the token and the feed."""
 
 
 class ExecutionReverted(RouterError):  # noqa: N818

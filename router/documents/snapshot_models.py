@@ -89,7 +89,7 @@ class UniswapV3Entry(FileModel):
 class BalancerWeightedEntry(FileModel):
     """A weighted pool of 2 to 8 tokens.
 
-    `swap_fee_wad` is the exact fee where it is no whole number of pips; `vault` is mainnet's where it is left out;
+    `swap_fee_wad` is the exact fee where it is no whole number of pips; `vault` is mainnet's where left out;
     `pow_version` is v2 for pools of the factories from 2022 on.
     """
 
