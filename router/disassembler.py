@@ -64,7 +64,7 @@ class Description:
 
 
 def describe(program: Program, tokens: Mapping[Address, Token] | None = None) -> Description:
-    """The program in words: symbol and whole tokens where a token is known, address and raw units elsewhere."""
+    """The program in words: symbols and whole tokens where known, addresses and raw units elsewhere."""
     names = _Names(program, tokens or {})
     return Description(
         head=(

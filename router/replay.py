@@ -50,6 +50,9 @@ from router.snapshot import Snapshot
 from router.tokens import Address
 from router.wire import check_head, check_step
 
+_VALUE_END = 1 << 226
+"""Values from here up are beyond the executor's arithmetic."""
+
 
 def replay(
     program: Program,
@@ -146,8 +149,7 @@ class _Run:
             case Deliver(token):
                 self._deliver(token)
             case Check():
-                for bounds in self.program.tokens:
-                    self._check_received(bounds)
+                self._check_now(index)
             case Borrow() as borrow:
                 self._borrow(index, borrow)
             case Swap() as swap:
@@ -198,8 +200,6 @@ class _Run:
             _fail(index, f"{lender.kind} {lender.address} is locked by its open loan")
         for token, amount in borrow.amounts:
             available = lender.available.get(token, 0) + self.moved[lender.address, token]
-            if not amount:
-                raise ZeroAmount(index)
             if amount > available:
                 _fail(
                     index, f"{lender.kind} {lender.address} has {available} of {token}, {amount} is borrowed"
@@ -261,24 +261,26 @@ class _Run:
 
     def _pay(self, index: int, swap: Swap) -> int:
         """Debits whoever pays, and returns the amount in."""
-        if swap.payer is Payer.PREPAID:
-            amount, self.prepaid = self.prepaid, 0
-            return amount
-        held = self.ledger[swap.token_in]
-        match swap.mode:
-            case AmountMode.LITERAL:
-                amount = swap.amount
-            case AmountMode.SHARE:
-                amount = held * swap.amount // SHARE_ONE
-            case AmountMode.REMAINDER:
-                amount = held
+        amount = self._amount_in(swap)
         if not amount:
             raise ZeroAmount(index)
-        if swap.payer is Payer.OWNER:
-            self._take(index, swap.token_in, amount)
-        else:
-            self._debit(index, swap.token_in, amount)
+        match swap.payer:
+            case Payer.OWNER:
+                self._take(index, swap.token_in, amount)
+            case Payer.EXECUTOR:
+                self._debit(index, swap.token_in, amount)
         return amount
+
+    def _amount_in(self, swap: Swap) -> int:
+        if swap.payer is Payer.PREPAID:
+            return self.prepaid
+        match swap.mode:
+            case AmountMode.LITERAL:
+                return swap.amount
+            case AmountMode.SHARE:
+                return self.ledger[swap.token_in] * swap.amount // SHARE_ONE
+            case AmountMode.REMAINDER:
+                return self.ledger[swap.token_in]
 
     # --- the end ---
 
@@ -293,6 +295,8 @@ class _Run:
         """All bounds but max_spent, which nothing but pulls can reach, and pulls observe."""
         for bounds in self.program.tokens:
             self._check_received(bounds)
+            _value(bounds, self.owner[bounds.token])
+            _value(bounds, self.before[bounds.token])
         change = sum(
             bounds.price_e36 * (self.owner[bounds.token] - self.before[bounds.token])
             for bounds in self.program.tokens
@@ -301,19 +305,25 @@ class _Run:
             raise ValueBelowMinimum(change, self.program.min_value_change_e36)
         self._check_weights()
 
+    def _check_now(self, index: int) -> None:
+        for bounds in self.program.tokens:
+            try:
+                self._check_received(bounds)
+            except InsufficientReceived as error:
+                raise StepFailed(index, error.data) from error
+
     def _check_received(self, bounds: TokenBounds) -> None:
         received = max(0, self.owner[bounds.token] - self.before[bounds.token])
         if received < bounds.min_received:
             raise InsufficientReceived(bounds.token, received, bounds.min_received)
 
     def _check_weights(self) -> None:
-        priced = [bounds for bounds in self.program.tokens if bounds.price_e36]
-        total = sum(bounds.price_e36 * self.owner[bounds.token] for bounds in priced)
-        for bounds in priced:
-            value = bounds.price_e36 * self.owner[bounds.token]
-            if not bounds.min_weight_pips * total <= value * PIPS <= bounds.max_weight_pips * total:
-                weight = value * PIPS // total
-                raise WeightOutOfBounds(bounds.token, weight, bounds.min_weight_pips, bounds.max_weight_pips)
+        values = {bounds: _value(bounds, self.owner[bounds.token]) for bounds in self.program.tokens}
+        total = sum(values.values())
+        for bounds, value in values.items():
+            low, high = bounds.min_weight_pips, bounds.max_weight_pips
+            if not low * total <= value * PIPS <= high * total:
+                raise WeightOutOfBounds(bounds.token, value * PIPS // total, low, high)
 
     def outcome(self) -> Outcome:
         return Outcome(
@@ -324,6 +334,14 @@ class _Run:
                 (token, after - self.before[token]) for token, after in self.owner.items()
             ),
         )
+
+
+def _value(bounds: TokenBounds, balance: int) -> int:
+    """What a balance is worth, times 10**36; 0 without a price."""
+    value = bounds.price_e36 * balance
+    if value and (balance > MAX_U128 or value >= _VALUE_END):
+        raise AmountTooLarge(bounds.token, balance)
+    return value
 
 
 def _trade(index: int, pool: Pool, swap: Swap, amount_in: int) -> tuple[int, Pool]:

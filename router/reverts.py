@@ -54,11 +54,14 @@ class ExecutorRevert(ExecutionReverted):
 
 
 def _shown(value: Figure) -> str:
-    """Bytes as the text they are, where they are one: the reasons of `replay` are sentences."""
+    """Bytes as the error or the sentence that they are, else in hex."""
     if not isinstance(value, bytes):
         return str(value)
+    inner = decode_revert(value)
+    if inner is not None:
+        return inner.reason
     text = value.decode("ascii", errors="replace")
-    return text if text.isprintable() and text.isascii() else "0x" + value.hex()
+    return text if text.isascii() and text.isprintable() else "0x" + value.hex()
 
 
 # --- who may call, and when ---

@@ -114,7 +114,7 @@ def _check_borrow(program: Program, borrow: Borrow, path: str) -> None:
     _within(f"{path}.amounts: number of tokens", len(borrow.amounts), LOANS[borrow.kind].max_tokens, 1)
     for row, (token, amount) in enumerate(borrow.amounts):
         _check_listed(program, f"{path}.amounts[{row}]", token)
-        _within(f"{path}.amounts[{row}]", amount, MAX_U128)
+        _within(f"{path}.amounts[{row}]", amount, MAX_U128, 1)
         if row and token <= borrow.amounts[row - 1][0]:
             _refuse(f"{path}.amounts[{row}]", "tokens do not ascend by address")
 

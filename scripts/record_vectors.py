@@ -2,8 +2,8 @@
 
     python scripts/record_vectors.py
 
-Form: {name: {"payload": "0x...", "program": {...}}}. Amounts are decimal strings; `step` names the type of a step.
-Each pool trades the same tokens throughout. Every step kind, payer, recipient and amount mode occurs at least once.
+Form: {name: {"payload": "0x...", "program": {...}}}. Amounts are decimal strings; `step` names a step's type.
+Each pool trades the same tokens throughout. Every step kind, payer, recipient and amount mode occurs.
 """
 
 from __future__ import annotations

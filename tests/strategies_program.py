@@ -36,7 +36,9 @@ def borrows(draw, tokens: tuple[str, ...]) -> Borrow:
     kind = draw(st.sampled_from(sorted(LOANS)))
     most = min(LOANS[kind].max_tokens, len(tokens))
     lent = draw(st.lists(st.sampled_from(tokens), min_size=1, max_size=most, unique=True))
-    return Borrow(kind, draw(addresses), tuple((token, draw(amounts)) for token in sorted(lent)))
+    return Borrow(
+        kind, draw(addresses), tuple((token, draw(st.integers(1, MAX_U128))) for token in sorted(lent))
+    )
 
 
 @st.composite

@@ -154,7 +154,7 @@ def test_route_bits():
         (program(Borrow("uniswap_v3", VAULT, ((A, 1), (B, 1), (C, 1)))), "steps[0].amounts"),
         (program(Borrow("balancer_v2", VAULT, ((B, 1), (A, 1)))), "steps[0].amounts[1]"),
         (program(Borrow("balancer_v2", VAULT, ((A, 1), (A, 1)))), "steps[0].amounts[1]"),
-        (program(Borrow("balancer_v2", VAULT, ((A, -1),))), "steps[0].amounts[0]"),
+        (program(Borrow("balancer_v2", VAULT, ((A, 0),))), "steps[0].amounts[0]"),
         (program(replace(V2, kind="uniswap")), "steps[0].kind"),
         (program(replace(V2, pool="")), "steps[0].pool"),
         (program(replace(V2, token_in=POOL)), "steps[0].token_in"),

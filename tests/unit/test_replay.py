@@ -304,9 +304,10 @@ def test_check_looks_only_at_what_has_been_delivered():
     steps = Pull(A, UNIT), swap(PAIR, A, B, UNIT)
     run(*steps, bounds=bounds)
     run(*steps, Deliver(B), Check(), bounds=bounds)
-    with pytest.raises(InsufficientReceived) as caught:
+    with pytest.raises(StepFailed) as caught:
         run(*steps, Check(), bounds=bounds)
-    assert caught.value.figures == {"token": B, "received": 0, "min_received": 1}
+    assert caught.value.figures == {"step": 2, "reason": InsufficientReceived(B, 0, 1).data}
+    assert f"InsufficientReceived(token={B}, received=0, min_received=1)" in str(caught.value)
 
 
 OUT = PAIR.quote_exact_in(A, B, UNIT)
@@ -362,6 +363,21 @@ def test_weights_are_shares_of_the_priced_balances(low, high, fits):
         with pytest.raises(WeightOutOfBounds) as caught:
             run(bounds=bounds)
         assert caught.value.figures["weight_pips"] == 250_000
+
+
+def test_weight_of_an_unpriced_token_is_zero():
+    bounds = {A: {"price_e36": 1}, B: {"min_weight_pips": 1}, C: {"max_weight_pips": 0}}
+    with pytest.raises(WeightOutOfBounds) as caught:
+        run(bounds=bounds)
+    assert caught.value.figures["token"] == B
+    run(bounds=bounds, balances={})
+
+
+def test_values_beyond_the_executors_arithmetic_are_refused():
+    bounds = {A: {"price_e36": 1 << 126}, B: {}, C: {}}
+    run(bounds=bounds, balances={A: (1 << 100) - 1})
+    with pytest.raises(AmountTooLarge):
+        run(bounds=bounds, balances={A: 1 << 100})
 
 
 @pytest.mark.parametrize(
