@@ -85,7 +85,7 @@ class Localnet:
 
     def mint(self, token: Address, to: Address, amount: int) -> None:
         """Gives `to` new units of a token; no pool moves."""
-        deployer = self._deployer()
+        deployer = self._queue(self.roles.deployer)
         mint(deployer, self._spec(token), token, to, amount)
         deployer.flush()
 
@@ -96,9 +96,8 @@ class Localnet:
             InputError: the pool is not in the deployment.
             ExecutionReverted: the pool refused.
         """
-        trader = self.trader.address
-        self.mint(token_in, trader, amount_in)
-        return swap(self.rpc, self.world, trader, Trade(pool, token_in, token_out, amount_in))
+        self.mint(token_in, self.trader.address, amount_in)
+        return swap(self._queue(self.trader), self.world, Trade(pool, token_in, token_out, amount_in))
 
     def mine(self, blocks: int = 1) -> None:
         self.rpc.call("anvil_mine", hex(blocks))
@@ -150,14 +149,13 @@ class Localnet:
         symbol = next(item["symbol"] for item in self.deployment["tokens"] if item["address"] == token)
         return self.scenario.token(symbol)
 
-    def _deployer(self) -> Deployer:
-        me = self.roles.deployer.address
-        nonce = int(self.rpc.call("eth_getTransactionCount", me, "pending"), 16)
-        return Deployer(self.rpc, self.artifacts, me, nonce)
+    def _queue(self, account: LocalAccount) -> Deployer:
+        nonce = int(self.rpc.call("eth_getTransactionCount", account.address, "pending"), 16)
+        return Deployer(self.rpc, self.artifacts, account.address, nonce)
 
     def _answer_feeds(self, prices: Mapping[str, str]) -> None:
         feeds = {item["symbol"]: item["feed"] for item in self.deployment["tokens"]}
-        deployer = self._deployer()
+        deployer = self._queue(self.roles.deployer)
         for symbol, usd in prices.items():
             deployer.send(feeds[symbol], "setAnswer(int256)", parse_amount(usd, FEED_DECIMALS, symbol))
         deployer.flush()

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from router.errors import ExecutionReverted, InputError
+from router.errors import InputError
 from router.localnet.abi import encode_call
-from router.localnet.deployer import FAR_FUTURE, MAX_UINT256, read, wait_for_receipts
+from router.localnet.deployer import FAR_FUTURE, MAX_UINT256, Deployer, read
 from router.localnet.rpc import LocalRpc
 from router.localnet.world import World
 from router.tokens import Address
 
-GAS = 3_000_000
 _GIVEN_IN = 0
 
 
@@ -27,8 +26,8 @@ class Trade:
     amount_in: int
 
 
-def swap(rpc: LocalRpc, world: World, trader: Address, trade: Trade) -> int:
-    """Makes the trade for an unlocked account, which must hold `amount_in`; the raw amount received.
+def swap(trader: Deployer, world: World, trade: Trade) -> int:
+    """Makes the trade for the account behind `trader`, which must hold `amount_in`; the raw amount received.
 
     Raises:
         InputError: the pool is not in the deployment.
@@ -37,33 +36,22 @@ def swap(rpc: LocalRpc, world: World, trader: Address, trade: Trade) -> int:
     entry = next((item for item in world.deployment["pools"] if item["address"] == trade.pool), None)
     if entry is None:
         raise InputError(f"pool {trade.pool} is not in the deployment")
-    spender, data = _call(rpc, world, entry, trader, trade)
-    allowance = read(rpc, trade.token_in, "allowance(address,address)", trader, spender, returns="(uint256)")
+    rpc, account = trader.rpc, trader.sender
+    spender, data = _call(rpc, world, entry, account, trade)
+    allowance = read(rpc, trade.token_in, "allowance(address,address)", account, spender, returns="(uint256)")
     if allowance < trade.amount_in:
         if allowance:
-            send(rpc, trader, trade.token_in, encode_call("approve(address,uint256)", spender, 0))
-        send(rpc, trader, trade.token_in, encode_call("approve(address,uint256)", spender, MAX_UINT256))
-    before = balance_of(rpc, trade.token_out, trader)
-    send(rpc, trader, spender, data)
-    return balance_of(rpc, trade.token_out, trader) - before
+            trader.send(trade.token_in, "approve(address,uint256)", spender, 0)
+        trader.send(trade.token_in, "approve(address,uint256)", spender, MAX_UINT256)
+    before = balance_of(rpc, trade.token_out, account)
+    trader.send_data(spender, data, label=f"swap in {entry['kind']} {trade.pool}")
+    trader.flush()
+    return balance_of(rpc, trade.token_out, account) - before
 
 
 def balance_of(rpc: LocalRpc, token: Address, holder: Address) -> int:
     """Raw units held at the latest block."""
     return int(read(rpc, token, "balanceOf(address)", holder, returns="(uint256)"))
-
-
-def send(rpc: LocalRpc, sender: Address, to: Address, data: str, value: int = 0) -> str:
-    """Sends from an unlocked account, waits until it is mined, and returns the hash.
-
-    Raises:
-        ExecutionReverted: mined without success.
-    """
-    fields = {"from": sender, "to": to, "data": data, "value": hex(value), "gas": hex(GAS)}
-    transaction: str = rpc.call("eth_sendTransaction", fields)
-    if int(wait_for_receipts(rpc, [transaction])[0]["status"], 16) != 1:
-        raise ExecutionReverted(f"transaction {transaction} to {to} failed")
-    return transaction
 
 
 def _call(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from router.documents.deployment import parse_deployment
+from router.documents.portfolio_models import PortfolioModel
 from router.errors import ExecutionReverted, InputError, RpcFailure
 from router.localnet import Localnet
 from router.localnet.abi import decode_result, encode_call
@@ -61,6 +65,20 @@ def test_v3_pools_have_the_canonical_init_code_hash(localnet: Localnet) -> None:
         fee = read(localnet.rpc, pool["address"], "fee()", returns="(uint24)")
         salt = keccak(encode(["address", "address", "uint24"], [*tokens, fee]))
         assert pool["address"] == create2(factory, salt, V3_POOL_INIT_CODE_HASH)
+
+
+def test_the_deployment_is_one_that_the_loader_accepts(localnet: Localnet) -> None:
+    loaded = parse_deployment(dict(localnet.deployment))
+    assert loaded.chain_id == localnet.chain_id
+    assert len(loaded.pools) == len(localnet.deployment["pools"])
+
+
+def test_the_portfolio_is_one_that_the_loader_accepts(localnet: Localnet, tmp_path: Path) -> None:
+    path = tmp_path / "portfolio.toml"
+    path.write_text(localnet.portfolio_toml())
+    model = PortfolioModel.model_validate(tomllib.loads(path.read_text()))
+    assert model.owner == localnet.owner.address
+    assert model.targets.keys() == localnet.scenario.owner.targets.keys()
 
 
 def test_scenario_is_as_wide_as_promised(localnet: Localnet) -> None:
