@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from router.documents.files import write_bytes
 from router.errors import InputError, nearest
 from router.localnet.accounts import LocalAccount, Roles, local_accounts, roles
 from router.localnet.anvil import AnvilProcess, find_anvil, start_anvil
@@ -18,7 +19,7 @@ from router.localnet.deploy_morpho import compile_morpho
 from router.localnet.deployer import Deployer
 from router.localnet.rpc import LocalRpc
 from router.localnet.scenario import DEFAULT_SCENARIO, Scenario, TokenSpec, load_scenario
-from router.localnet.state import SavedState, cache_path, read_state, write_state, write_whole
+from router.localnet.state import SavedState, cache_path, read_cached, read_state, write_cached, write_state
 from router.localnet.trade import Trade, balance_of, swap
 from router.localnet.world import World, build_world
 from router.tokens import Address, parse_amount, to_checksum
@@ -128,7 +129,7 @@ class Localnet:
 
     def write_deployment(self, path: Path) -> None:
         """Writes the deployment file."""
-        write_whole(path, json.dumps(self.deployment, indent=2) + "\n")
+        write_bytes((json.dumps(self.deployment, indent=2) + "\n").encode(), path)
 
     def portfolio_toml(self) -> str:
         """A portfolio file for the owner: the scenario's targets, holdings left to be read from the chain."""
@@ -182,26 +183,26 @@ def start_localnet(
         cache: keep the scenario's start below build/localnet, and take it from there.
 
     Raises:
-        InputError: a bad scenario or state file, or missing tools.
+        InputError: a bad scenario or state file, a state of another chain, or missing tools.
         RpcFailure: the node did not start.
     """
     path = scenario or DEFAULT_SCENARIO
     loaded = load_scenario(path)
     artifacts = Artifacts(find_project_root())
-    saved_at = state_in or cache_path(artifacts.root, path)
-    saved = read_state(saved_at) if state_in or (cache and saved_at.is_file()) else None
+    cached_at = cache_path(artifacts.root, path) if cache and state_in is None else None
+    saved = _saved_start(loaded, state_in, cached_at)
     morpho = None if saved else compile_morpho(artifacts.root)
     process = start_anvil(find_anvil(artifacts.root), loaded.chain_id, loaded.hardfork, port)
     with contextlib.closing(process), LocalRpc(process.url) as rpc:
-        if saved is not None:
-            rpc.call("anvil_loadState", saved.state)
-            net = Localnet(rpc, loaded, saved.world, artifacts, process)
-        else:
+        if saved is None:
             assert morpho is not None
             world = build_world(rpc, artifacts, loaded, roles(), morpho)
-            net = Localnet(rpc, loaded, world, artifacts, process)
-            if cache:
-                net.dump(saved_at)
+            if cached_at is not None:
+                write_cached(cached_at, SavedState(world, rpc.call("anvil_dumpState")))
+        else:
+            world = saved.world
+            rpc.call("anvil_loadState", saved.state)
+        net = Localnet(rpc, loaded, world, artifacts, process)
         if state_in is None:
             net.refresh_feeds()
         net.set_base_fee(loaded.base_fee_wei)
@@ -213,3 +214,13 @@ def start_localnet(
         finally:
             if state_out is not None:
                 net.dump(state_out)
+
+
+def _saved_start(scenario: Scenario, state_in: Path | None, cached_at: Path | None) -> SavedState | None:
+    """The state to begin with, or None where the scenario has to be built."""
+    if state_in is None:
+        return read_cached(cached_at) if cached_at is not None else None
+    saved = read_state(state_in)
+    if saved.world.deployment.get("chain_id") != scenario.chain_id:
+        raise InputError(f"the saved chain is not the scenario's {scenario.chain_id}", path=str(state_in))
+    return saved

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from router.documents.files import write_bytes
 from router.errors import InputError
 from router.localnet.artifacts import Artifact
 from router.localnet.deploy_base import Site
@@ -40,9 +41,7 @@ def compile_morpho(root: Path) -> Artifact:
     if not cached.is_file():
         code = _compile(root, text, source)
         cached.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = cached.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(code)
-        unfinished.replace(cached)
+        write_bytes(code.encode(), cached)
     return Artifact("Morpho", cached.read_text())
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from router.documents.files import write_bytes
 from router.errors import InputError
 from router.localnet.world import World
 
@@ -41,25 +42,33 @@ def read_state(path: Path) -> SavedState:
 
 
 def write_state(path: Path, saved: SavedState) -> None:
-    """Writes a state file whole or not at all."""
+    """Writes a state file whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     data = {
         "schema": STATE_SCHEMA,
         "deployment": saved.world.deployment,
         "contracts": saved.world.contracts,
         "state": saved.state,
     }
-    write_whole(path, json.dumps(data))
+    write_bytes(json.dumps(data).encode(), path)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes beside the file first, so that nobody ever reads a part of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+def read_cached(path: Path) -> SavedState | None:
+    """The cached state, or None where there is no usable one."""
     try:
-        unfinished.write_text(text)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        return read_state(path)
+    except InputError:
+        return None
+
+
+def write_cached(path: Path, saved: SavedState) -> None:
+    """Keeps a state for the next start; a folder that cannot be written only costs that start some time."""
+    with contextlib.suppress(InputError, OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_state(path, saved)
 
 
 def cache_path(root: Path, scenario: Path) -> Path:

@@ -47,6 +47,15 @@ def everything(net: Localnet) -> dict[str, int]:
     return {f"{token} {holder}": net.balance_of(token, holder) for token in tokens for holder in holders}
 
 
+def test_a_scenario_of_one_s_own_starts(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.toml"
+    text = DEFAULT_SCENARIO.read_text().replace("chain_id = 31337", "chain_id = 4242")
+    path.write_text(text.replace('price = "2121.75"', 'price = "1900"'))
+    with start_localnet(path, cache=False) as net:
+        assert int(net.rpc.call("eth_chainId"), 16) == net.deployment["chain_id"] == 4242
+        assert net.scenario.token("WETH").price == "1900"
+
+
 def test_close_leaves_no_process_and_no_listener() -> None:
     with start_localnet() as net:
         url, pid = net.rpc_url, net.process.pid
@@ -142,14 +151,35 @@ def test_state_is_saved_after_an_exception(tmp_path: Path) -> None:
 def test_block_time_mines_without_transactions() -> None:
     with start_localnet(block_time=1) as net:
         before = net.block_number()
+        pool, weth, usdc = net.deployment["pools"][0]["address"], net.token("WETH"), net.token("USDC")
+        assert net.trade(pool, weth, usdc, 10**18) > 0
+        after_trade = net.block_number()
         time.sleep(2.5)
-        assert net.block_number() > before
+        assert net.block_number() > after_trade > before
 
 
 def test_write_deployment_writes_the_deployment(localnet: Localnet, tmp_path: Path) -> None:
     localnet.write_deployment(tmp_path / "deployment.json")
     assert json.loads((tmp_path / "deployment.json").read_text()) == localnet.deployment
     assert [path.name for path in tmp_path.iterdir()] == ["deployment.json"]
+
+
+def test_state_in_refuses_another_chain_s_state(localnet: Localnet, tmp_path: Path) -> None:
+    localnet.dump(tmp_path / "state.json")
+    other = tmp_path / "scenario.toml"
+    other.write_text(DEFAULT_SCENARIO.read_text().replace("chain_id = 31337", "chain_id = 31338"))
+    with (
+        pytest.raises(InputError, match="31338"),
+        start_localnet(other, state_in=tmp_path / "state.json", cache=False),
+    ):
+        pass
+
+
+def test_state_out_in_a_missing_folder_is_refused_by_path(tmp_path: Path) -> None:
+    target = tmp_path / "missing" / "state.json"
+    with pytest.raises(InputError, match="missing"), start_localnet(state_out=target):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
