@@ -73,8 +73,7 @@ def replay(
         EncodingError: the program has no wire form.
         InputError: a pool or lender is not in the snapshot, or a token keeps a part of every transfer.
     """
-    outcome, _ = replay_market(program, snapshot, balances, timestamp=timestamp, block_number=block_number)
-    return outcome
+    return _run(program, snapshot, balances, timestamp, block_number).outcome()
 
 
 def replay_market(
@@ -86,6 +85,18 @@ def replay_market(
     block_number: int | None = None,
 ) -> tuple[Outcome, Snapshot]:
     """As `replay`, with the snapshot whose pools have seen the program's swaps."""
+    run = _run(program, snapshot, balances, timestamp, block_number)
+    pools = tuple(run.pools.get(pool.address, pool) for pool in snapshot.pools)
+    return run.outcome(), dataclasses.replace(snapshot, pools=pools)
+
+
+def _run(
+    program: Program,
+    snapshot: Snapshot,
+    balances: Mapping[Address, int],
+    timestamp: int | None,
+    block_number: int | None,
+) -> _Run:
     _check_input(program, snapshot)
     _check_clock(program, timestamp, block_number)
     run = _Run(program, snapshot, balances)
@@ -93,8 +104,7 @@ def replay_market(
         run.step(index)
     run.finish()
     run.check_bounds()
-    pools = tuple(run.pools.get(pool.address, pool) for pool in snapshot.pools)
-    return run.outcome(), dataclasses.replace(snapshot, pools=pools)
+    return run
 
 
 def _check_input(program: Program, snapshot: Snapshot) -> None:
