@@ -11,11 +11,11 @@ from router.fixed_point import BPS, mul_div_half_up, mul_div_up
 from router.pools.base import Pool
 from router.tokens import Address
 
-SIMPLE_LOAN_GAS = 125_000
-"""Gas over a bare transaction of `flashLoanSimple`."""
-MULTI_LOAN_GAS = 51_000
-"""Gas over a bare transaction of `flashLoan` before its first token."""
-MULTI_TOKEN_GAS = 100_000
+SIMPLE_LOAN_GAS = 85_000
+"""Gas of `flashLoanSimple`."""
+MULTI_LOAN_GAS = 12_000
+"""Gas of `flashLoan`, tokens apart."""
+MULTI_TOKEN_GAS = 86_000
 """Gas of each token of `flashLoan`."""
 
 

@@ -10,10 +10,10 @@ from router.fixed_point import WAD, mul_div_up
 from router.pools.base import Pool
 from router.tokens import Address
 
-LOAN_GAS = 11_000
-"""Gas over a bare transaction, tokens apart. Measured for one token: 39,000; the split is guessed."""
-TOKEN_GAS = 28_000
-"""Gas of each token: two transfers, two balance reads."""
+LOAN_GAS = 9_000
+"""Gas of a loan, tokens apart."""
+TOKEN_GAS = 35_000
+"""Gas of each token."""
 
 POOL_KIND_PREFIX = "balancer_v2"
 

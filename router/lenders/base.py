@@ -8,10 +8,6 @@ from typing import Any, ClassVar, Protocol, Self
 from router.pools.base import Pool
 from router.tokens import Address
 
-EXACT_APPROVAL_GAS = 9_000
-"""Gas of approving a pull-type lender for exactly what it then takes, net of the refund that a transaction of
-100,000 gas or more gets in full."""
-
 
 class Lender(Protocol):
     """One lender's state at one block, an immutable value."""
@@ -36,7 +32,11 @@ class Lender(Protocol):
         """The fee in raw units, rounded exactly as the lender rounds."""
 
     def gas(self, token_count: int, /) -> int:
-        """Gas that a loan of this many tokens adds to a transaction, repayment included."""
+        """Gas that a loan of this many tokens adds to a transaction, repayment included.
+
+        Measured by the executor with plain ERC-20 tokens, every storage slot cold: one swap delivered first and
+        paid by PULL_OWED, against the same swap pulled first.
+        """
 
     def blocks(self, pool: Pool, /) -> bool:
         """True when the pool cannot be traded while the loan is open (a shared reentrancy lock)."""

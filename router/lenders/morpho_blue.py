@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from router.lenders.base import EXACT_APPROVAL_GAS
 from router.pools.base import Pool
 from router.tokens import Address
 
-LOAN_GAS = 24_000
-"""Gas over a bare transaction, approval not counted."""
+LOAN_GAS = 59_000
 
 
 @dataclass(frozen=True, slots=True)
 class MorphoBlue:
-    """The Morpho singleton. `available` is its balance of each token: the idle tokens of all markets.
+    """The Morpho singleton. `available` is its balance of each token: collateral and idle loans alike.
 
     Source: morpho-org/morpho-blue, `Morpho.flashLoan`, which knows no fee.
     """
@@ -35,7 +33,7 @@ class MorphoBlue:
         return 0
 
     def gas(self, token_count: int) -> int:
-        return (LOAN_GAS + EXACT_APPROVAL_GAS) * token_count
+        return LOAN_GAS * token_count
 
     def blocks(self, _pool: Pool) -> bool:
         return False

@@ -10,10 +10,10 @@ from router.fixed_point import PIPS, mul_div_up
 from router.pools.base import Pool
 from router.tokens import Address
 
-LOAN_GAS = 40_000
-"""Gas over a bare transaction, tokens apart. Measured for one token: 65,000; the split is guessed."""
-TOKEN_GAS = 25_000
-"""Gas of each token: two transfers and the fee growth."""
+LOAN_GAS = 4_000
+"""Gas of a loan, tokens apart."""
+TOKEN_GAS = 54_000
+"""Gas of each token."""
 
 
 @dataclass(frozen=True, slots=True)
