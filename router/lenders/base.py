@@ -34,8 +34,8 @@ class Lender(Protocol):
     def gas(self, token_count: int, /) -> int:
         """Gas that a loan of this many tokens adds to a transaction, repayment included.
 
-        Measured by the executor with plain ERC-20 tokens, every storage slot cold: one swap delivered first and
-        paid by PULL_OWED, against the same swap pulled first.
+        Measured by the executor with plain ERC-20 tokens, every storage slot cold: one swap delivered first
+        and paid by PULL_OWED, against the same swap pulled first.
         """
 
     def blocks(self, pool: Pool, /) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from router.lenders.registry import LOAN_KINDS
 from router.program import Payer, Pull, Recipient, Step
 from tests.contracts.chain import Account, Chain
-from tests.contracts.test_execute_swaps import swap
+from tests.contracts.steps import swap
 from tests.contracts.world import World
 
 BORROWED = ("ETH", "USD", "BTC")
