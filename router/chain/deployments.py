@@ -1,8 +1,8 @@
 """Addresses by chain: deployments that ship with the package, or a file of the same form.
 
-Mainnet's factories are proven by CREATE2: with the creation code of the npm packages they give every recorded pool
-address. Its other addresses are those of the protocols' own packages and of the tokens' recorded state. WBTC is
-priced by the BTC feed; tokens without a feed in dollars have no oracle price.
+Mainnet's factories are proven by CREATE2: with the creation code of the npm packages they give every recorded
+pool address. Its other addresses are those of the protocols' own packages and of the tokens' recorded state.
+WBTC is priced by the BTC feed; tokens without a feed in dollars have no oracle price.
 """
 
 from __future__ import annotations

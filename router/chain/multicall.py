@@ -201,7 +201,7 @@ def decode_aggregate3(answer: bytes, count: int) -> list[bytes | None]:
     Raises:
         RpcFailure: not the answer of `aggregate3` to this many calls.
     """
-    if len(answer) < 2 * _WORD or _int(answer, 0) != _WORD or _int(answer, _WORD) != count:
+    if _int(answer, 0) != _WORD or _int(answer, _WORD) != count:
         raise RpcFailure("eth_call: the answer is not of Multicall3.aggregate3")
     start = 2 * _WORD
     results: list[bytes | None] = []
@@ -220,7 +220,10 @@ def _word(value: int) -> bytes:
 
 
 def _int(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + _WORD], "big")
+    word = data[at : at + _WORD]
+    if len(word) != _WORD:
+        raise RpcFailure("eth_call: the answer of Multicall3.aggregate3 is cut short")
+    return int.from_bytes(word, "big")
 
 
 def _request(call: Call, block: Any) -> Request:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from router.errors import RpcFailure
 
@@ -186,9 +187,9 @@ class RpcClient:
                 stream=True,
             ) as response:
                 content = _read(response, deadline)
-        except requests.Timeout:
+        except (requests.Timeout, urllib3.exceptions.ReadTimeoutError):
             raise _Busy(f"{self.host} did not answer in {self.timeout_seconds:g} s", slow=True) from None
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+        except (requests.ConnectionError, urllib3.exceptions.HTTPError) as error:
             raise _Busy(f"{self.host}: {_cause(error)}") from None
         except requests.RequestException as error:
             raise RpcFailure(f"{name}: {self.host}: {type(error).__name__}") from None
@@ -231,8 +232,9 @@ def _body(identifier: int, request: Request) -> dict[str, Any]:
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
+    """The body as it arrives; a read returns what is there, so that a slow drip meets the deadline too."""
     content = bytearray()
-    for chunk in response.iter_content(1 << 16):
+    while chunk := response.raw.read1(1 << 16, decode_content=True):
         content += chunk
         if time.monotonic() > deadline:
             raise requests.Timeout
