@@ -39,7 +39,7 @@ from router.wire import (
 
 _LOAN_NAMES = {kind.code: kind.name for kind in LOANS.values()}
 _SWAP_NAMES = {kind.code: kind.name for kind in SWAPS.values()}
-_SELECTOR = keccak(text="execute(bytes)")[:4]
+EXECUTE_SELECTOR = keccak(text="execute(bytes)")[:4]
 _WORD = 32
 
 
@@ -248,8 +248,8 @@ def _read_swap(reader: _Reader, kind: str) -> Swap:
 
 def execute_calldata(payload: bytes) -> bytes:
     """Transaction data that calls `execute(bytes)` with this payload, ABI-encoded."""
-    padding = bytes(-len(payload) % _WORD)
-    return _SELECTOR + _WORD.to_bytes(_WORD, "big") + len(payload).to_bytes(_WORD, "big") + payload + padding
+    offset, length = _WORD.to_bytes(_WORD, "big"), len(payload).to_bytes(_WORD, "big")
+    return EXECUTE_SELECTOR + offset + length + payload + bytes(-len(payload) % _WORD)
 
 
 def payload_from_calldata(calldata: bytes) -> bytes:
@@ -258,7 +258,7 @@ def payload_from_calldata(calldata: bytes) -> bytes:
     Raises:
         MalformedPayload: another function, or not the canonical ABI form.
     """
-    if calldata[:4] != _SELECTOR:
+    if calldata[:4] != EXECUTE_SELECTOR:
         raise MalformedPayload(f"selector 0x{calldata[:4].hex()} is not execute(bytes)", 0)
     head = 4 + 2 * _WORD
     payload = calldata[head : head + int.from_bytes(calldata[4 + _WORD : head], "big")]
