@@ -40,7 +40,7 @@ def creation_code(owner: Address) -> bytes:
 def executor_address(factory: Address, owner: Address) -> Address:
     """Where the owner's executor is, or will be (EIP-1014).
 
-    Found without asking the node: only the shipped bytecode, for this owner, can stand at this address, so that an
+    Found without asking the node: only the shipped bytecode, for this owner, can stand at this address, so an
     approval to it is safe whatever the node says.
     """
     preimage = b"\xff" + bytes.fromhex(factory[2:]) + _SALT + bytes(keccak(creation_code(owner)))
@@ -83,11 +83,13 @@ def approvals(
     owner: Address,
     executor: Address,
     pulls: Mapping[Address, int],
+    *,
     symbols: Mapping[Address, str],
     block: str = "latest",
 ) -> tuple[Transaction, ...]:
-    """Approvals that leave exactly `pulls` allowed. Where another amount is, it is set to zero first: some tokens
-    (USDT) refuse to change an allowance that is in use.
+    """Approvals that leave exactly `pulls` allowed.
+
+    Where another amount is allowed it is set to zero first: some tokens (USDT) refuse to change one in use.
 
     Raises:
         GuardRefused: an amount beyond 128 bits, which would be an unlimited approval.
@@ -112,6 +114,7 @@ def revocations(
     owner: Address,
     executor: Address,
     tokens: Iterable[Address],
+    *,
     symbols: Mapping[Address, str],
     block: str = "latest",
 ) -> tuple[Transaction, ...]:

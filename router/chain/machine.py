@@ -1,9 +1,9 @@
 """An in-process EVM on the state of one pinned block that runs transactions as a chain would, one by one.
 
-pyrevm keeps warm what a call has touched, and remembers storage as it was on the fork, so a second call would be
-charged as part of the first. Each transaction here runs inside a checkpoint; its writes are read out of the
-journal, the checkpoint is undone, and the writes go into the database below. The next transaction starts cold on
-the state that the last one left, and uses the gas that its receipt will show.
+pyrevm keeps warm what a call has touched, and remembers storage as it was on the fork, so a second call would
+be charged as part of the first. Each transaction here runs in a checkpoint; its writes are read out of the
+journal, the checkpoint is undone, and the writes go into the database below. The next transaction starts cold
+on the state that the last one left, and uses the gas that its receipt will show.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class _Writes:
     def apply(self, evm: Any) -> None:
         """Puts the writes below the journal, each on its own.
 
-        Where an account is loaded already pyrevm would write to the journal only; an undone checkpoint unloads it.
+        To an account that is loaded pyrevm would write in the journal only; an undone checkpoint unloads it.
         """
         for address, info in self.accounts:
             with _undone(evm):

@@ -1,7 +1,7 @@
 """What a transaction did, read from its events, and how that differs from what was planned.
 
-Events count only where they come from the pool, lender or token that the program names; the owner's balance changes
-are measured, not read from events.
+Events count only where they come from the pool, lender or token that the program names; the owner's balance
+changes are measured, not read from events.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ def _premiums(logs: Sequence[Log]) -> dict[tuple[Address, str], list[int]]:
             _, fee = decode_words(("uint256", "uint256"), log.data, what)
             found[log.address, _topic_address(log, 2)].append(fee)
         elif first == _V3_FLASH:
-            amount0, amount1, paid0, paid1 = decode_words(("uint256",) * 4, log.data, what)
+            amount0, _, paid0, paid1 = decode_words(("uint256",) * 4, log.data, what)
             found[log.address, "0"].append(paid0)
             found[log.address, "1"].append(paid1)
             found[log.address, "only"].append(paid0 if amount0 else paid1)
@@ -230,9 +230,9 @@ def _pulls(program: Program, owner: Address, logs: Sequence[Log]) -> dict[Addres
     tokens = {bounds.token for bounds in program.tokens}
     pulls: dict[Address, int] = defaultdict(int)
     for log in logs:
-        if log.address in tokens and len(log.topics) == 3 and log.topics[0] == _TRANSFER:
-            if _topic_address(log, 1) == owner:
-                pulls[log.address] += int.from_bytes(log.data, "big")
+        is_transfer = log.address in tokens and len(log.topics) == 3 and log.topics[0] == _TRANSFER
+        if is_transfer and _topic_address(log, 1) == owner:
+            pulls[log.address] += int.from_bytes(log.data, "big")
     return {token: amount for token, amount in pulls.items() if amount}
 
 

@@ -27,8 +27,8 @@ class Reason:
     """A decoded revert.
 
     Attributes:
-        name: of the Solidity error; ``Error`` or ``Panic`` for the built-in ones, ``Halt`` where the EVM stopped,
-            ``Unknown`` for a selector not known here.
+        name: of the Solidity error; ``Error`` or ``Panic`` for the built-in ones, ``Halt`` where the EVM
+            stopped, ``Empty`` where nothing was said, ``Unknown`` for a selector not known here.
         arguments: by name; bytes as 0x-hex.
         message: one line for people, nested reasons included.
         step: index into the program's steps where the error names one.
@@ -80,8 +80,9 @@ def _explain(data: bytes, describe_step: DescribeStep | None, depth: int) -> Rea
     if data[:4] == _PANIC:
         code = _decoded(("uint256",), data)
         if code is not None:
-            words = PANICS.get(int(code[0]), "unknown code")
-            return Reason("Panic", f"panic 0x{code[0]:02x}: {words}", {"code": int(code[0])}, data=data)
+            number = int(code[0])
+            words = PANICS.get(number, "unknown code")
+            return Reason("Panic", f"panic 0x{number:02x}: {words}", {"code": number}, data=data)
     return _foreign(data)
 
 

@@ -1,7 +1,7 @@
 """What the short error strings and custom errors of protocols mean.
 
-Sources: the protocols' published contracts (Uniswap v2-core and v3-core, Balancer v2 BalancerErrors, Aave v3.0
-Errors, OpenZeppelin 5 draft-IERC6093, Permit2, and the panic codes of Solidity).
+Sources: the published contracts (Uniswap v2-core and v3-core, Balancer v2 BalancerErrors, Aave v3.0
+Errors, OpenZeppelin 5 draft-IERC6093, Permit2), and the panic codes of Solidity.
 """
 
 from __future__ import annotations
