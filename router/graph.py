@@ -54,7 +54,9 @@ class SwapGraph:
 
     def hops(self) -> Iterator[Hop]:
         """Every edge, in a fixed order."""
-        for _, _, hop in sorted(self.graph.edges(data="hop"), key=lambda edge: (edge[0], edge[1], edge[2].pool.address)):
+        for _, _, hop in sorted(
+            self.graph.edges(data="hop"), key=lambda edge: (edge[0], edge[1], edge[2].pool.address)
+        ):
             yield hop
 
     def __len__(self) -> int:
@@ -102,7 +104,9 @@ def build(
     return SwapGraph(graph, tuple(_refusals(refused)))
 
 
-def between(swaps: SwapGraph, sources: Set[Address], sinks: Set[Address], max_hops: int = DEFAULT_MAX_HOPS) -> SwapGraph:
+def between(
+    swaps: SwapGraph, sources: Set[Address], sinks: Set[Address], max_hops: int = DEFAULT_MAX_HOPS
+) -> SwapGraph:
     """Only what can lie on a path of at most `max_hops` swaps from a source to a sink: dead ends go, shallow
     parallel pools go, and of the tokens in between only the deepest stay."""
     ends = sources | sinks
@@ -149,7 +153,9 @@ def _refusals(refused: Mapping[str, int]) -> Iterator[str]:
         )
 
 
-def _limit_hops(graph: nx.MultiDiGraph, sources: Set[Address], sinks: Set[Address], max_hops: int) -> nx.MultiDiGraph:
+def _limit_hops(
+    graph: nx.MultiDiGraph, sources: Set[Address], sinks: Set[Address], max_hops: int
+) -> nx.MultiDiGraph:
     """Edges with  distance(sources, tail) + 1 + distance(head, sinks) <= max_hops."""
     from_sources = _distances(graph, sources)
     to_sinks = _distances(graph.reverse(copy=False), sinks)
@@ -183,7 +189,9 @@ def _drop_leaves(graph: nx.MultiDiGraph, ends: Set[Address]) -> nx.MultiDiGraph:
 
 def _deepest_hubs(graph: nx.MultiDiGraph, ends: Set[Address]) -> nx.MultiDiGraph:
     """Ranks tokens in between by the depth of the second deepest neighbour, which bounds what passes through."""
-    hubs = sorted((token for token in graph if token not in ends), key=lambda token: (-_passage(graph, token), token))
+    hubs = sorted(
+        (token for token in graph if token not in ends), key=lambda token: (-_passage(graph, token), token)
+    )
     kept = graph.copy()
     kept.remove_nodes_from(hubs[MAX_HUBS:])
     return kept

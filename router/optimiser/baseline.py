@@ -12,8 +12,8 @@ from math import exp
 
 from router.errors import PoolError
 from router.optimiser.acyclic import ascending, token_order
-from router.optimiser.market import Edge, Flow, Goal, Market, gas_of
 from router.optimiser.interior import Solution, solve
+from router.optimiser.market import Edge, Flow, Goal, Market, gas_of
 from router.optimiser.paths import hub_supports, single_paths
 from router.pools.base import Pool
 from router.tokens import Address
@@ -46,15 +46,20 @@ class Proposal:
         return self.solution.flows
 
 
-def propose(market: Market, goal: Goal, max_hops: int) -> Proposal:
-    """The best flows found: pruned by gas from the full split, or grown from the simplest supports."""
-    first = _on(market, goal, market.edges)
-    found = [_prune(market, goal, first)]
+def propose(market: Market, goal: Goal, max_hops: int) -> tuple[Proposal, ...]:
+    """The best flows found, pruned by gas from the full split or grown from the simplest supports; then, where it is
+    another, the best of the simplest supports alone. Exact replay chooses between them."""
+    found = [_prune(market, goal, _on(market, goal, market.edges))]
     supports = [single_paths(market, goal, max_hops), *hub_supports(market, goal)]
     simple = [_on(market, goal, support) for support in supports if support]
-    found += [proposal for proposal in simple if proposal.feasible]
-    best = max(found, key=lambda proposal: (proposal.feasible, proposal.net))
-    return _share_pools(market, goal, _drop_legs(market, goal, best))
+    plain = max(simple, key=_rank, default=found[0])
+    best = _drop_legs(market, goal, max([*found, plain], key=_rank))
+    chosen = [best] if best.solution is plain.solution else [best, plain]
+    return tuple(_share_pools(market, goal, proposal) for proposal in chosen)
+
+
+def _rank(proposal: Proposal) -> tuple[bool, float]:
+    return proposal.feasible, proposal.net
 
 
 def _on(market: Market, goal: Goal, edges: Iterable[Edge]) -> Proposal:
@@ -64,7 +69,7 @@ def _on(market: Market, goal: Goal, edges: Iterable[Edge]) -> Proposal:
     order = token_order(fair.flows)
     solution = solve(market.with_edges(ascending(edges, order)), goal)
     order = tuple(token for token in order if token in _touched(solution.flows))
-    feasible = solution.residual <= FEASIBLE * goal.value
+    feasible = solution.residual <= FEASIBLE * goal.scale
     return Proposal(solution, order, solution.value - gas_of(solution.flows), feasible)
 
 
@@ -75,7 +80,7 @@ def _touched(flows: Iterable[Flow]) -> set[int]:
 def _worth(flow: Flow, solution: Solution, goal: Goal) -> float:
     """What the pool adds at the solution's prices, less its gas; negative for a leg to drop."""
     a, b = (exp(solution.log_prices[k]) for k in (flow.edge.source, flow.edge.sink))
-    return b * flow.value_out - a * flow.value_in - max(flow.edge.gas_cost, DUST_LEG * goal.value)
+    return b * flow.value_out - a * flow.value_in - max(flow.edge.gas_cost, DUST_LEG * goal.scale)
 
 
 def _prune(market: Market, goal: Goal, proposal: Proposal) -> Proposal:
@@ -104,7 +109,7 @@ def _prune(market: Market, goal: Goal, proposal: Proposal) -> Proposal:
 def _better(one: Proposal, other: Proposal, goal: Goal) -> bool:
     """More net value, or as much (to a dust leg each) with fewer pools."""
     spared = len(other.flows) - len(one.flows)
-    return (one.feasible, one.net + spared * DUST_LEG * goal.value) > (other.feasible, other.net)
+    return (one.feasible, one.net + spared * DUST_LEG * goal.scale) > (other.feasible, other.net)
 
 
 def _without(
@@ -120,7 +125,9 @@ def _drop_legs(market: Market, goal: Goal, proposal: Proposal) -> Proposal:
     improved = True
     while improved and tries:
         improved = False
-        ranked = sorted(proposal.flows, key=lambda flow: (_worth(flow, proposal.solution, goal), flow.edge.name))
+        ranked = sorted(
+            proposal.flows, key=lambda flow: (_worth(flow, proposal.solution, goal), flow.edge.name)
+        )
         for flow in ranked:
             if not tries or _worth(flow, proposal.solution, goal) > 4 * flow.edge.gas_cost:
                 break
@@ -155,7 +162,9 @@ def _resampled(proposal: Proposal, originals: Mapping[tuple[Address, Address, Ad
         rate = pool.spot_price(edge.token_in, edge.token_out) * edge.price_out / edge.price_in
         edges.append(edge if pool is edge.pool else replace(edge, pool=pool, rate=rate, _cache=[]))
         try:
-            states[pool.address] = pool.swap(edge.token_in, edge.token_out, int(flow.value_in / edge.price_in))[1]
+            states[pool.address] = pool.swap(
+                edge.token_in, edge.token_out, int(flow.value_in / edge.price_in)
+            )[1]
         except PoolError:
             continue
     return edges
@@ -164,4 +173,6 @@ def _resampled(proposal: Proposal, originals: Mapping[tuple[Address, Address, Ad
 def in_order(flows: Iterable[Flow], order: Sequence[int]) -> list[Flow]:
     """Flows sorted for execution: by place of the token in, then of the token out, then by pool."""
     place = {token: k for k, token in enumerate(order)}
-    return sorted(flows, key=lambda flow: (place[flow.edge.source], place[flow.edge.sink], flow.edge.pool.address))
+    return sorted(
+        flows, key=lambda flow: (place[flow.edge.source], place[flow.edge.sink], flow.edge.pool.address)
+    )

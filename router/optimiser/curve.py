@@ -18,15 +18,19 @@ from router.tokens import Address
 
 FIT_TOLERANCE = 1e-6
 """Largest error of the fit in the middle of a segment, as a share of the curve's limit."""
+CHECKED_WIDTH = 1e4
+"""Segments wider than this many tolerances are checked in their middle too."""
 MAX_DEPTH = 9
 """How often a segment may be halved to meet the tolerance."""
 START_SHARES = (1 / 4096, 1 / 256, 1 / 32, 1 / 4, 1.0)
 CAPACITY_STEPS = 12
+CAPACITY_MARGIN = 0.999
+"""What is planned with, of the most that a pool takes; the rest is for state moves and rounding on the way."""
 DIFFERENCE_STEP = 1e-3
-"""Half-width of the central difference that finds a slope, as a share of the amount in."""
-SPOT_AGREEMENT = 1e-6
-LEAST_OUT = 100_000
-"""Raw units out below which rounding spoils a knot."""
+"""Least half-width of the central difference that finds a slope, as a share of the amount in."""
+SPOT_AGREEMENT = 3e-6
+LEAST_OUT = 2_000_000
+"""Raw units out below which rounding spoils a slope."""
 LEAST_BEND = 5e-7
 """Least relative rise of rate**-0.5 over the whole curve: it costs a hundredth of a basis point of truth at most, and
 keeps flat pools from spoiling the linear algebra."""
@@ -111,21 +115,29 @@ class _Sampler:
         for _ in range(CAPACITY_STEPS if low >= 2 else 0):
             middle = (low + high) // 2
             low, high = (middle, high) if self.quote(middle) else (low, middle)
-        return low
+        return int(low * CAPACITY_MARGIN)
 
-    def difference(self, amount: int) -> float:
-        """The rate at an amount by central difference (one-sided at the pool's end), in value per value."""
-        step = max(1, int(amount * DIFFERENCE_STEP))
-        below = self.quote(max(1, amount - step)) or 0
-        above = self.quote(amount + step)
+    def difference(self, amount: int, spot: float) -> tuple[float, float]:
+        """(rate, its relative error by rounding) at an amount, by central difference, one-sided at the pool's end.
+
+        The difference is wide enough for rounding not to matter; what its width does to a constant-product pool,
+        1 - (step / (reserve + amount))**2, is taken off, with the reserve read from the fall of the rate.
+        """
+        wide = LEAST_OUT * self.price_out / (spot * self.price_in)
+        step = max(1, min(int(max(amount * DIFFERENCE_STEP, wide)), amount // 4))
+        above, top = self.quote(amount + step), amount + step
         if above is None:
-            here = self.quote(amount) or 0
-            return (here - below) / step * self.price_out / self.price_in
-        return (above - below) / (2 * step) * self.price_out / self.price_in
+            above, top = self.quote(amount) or 0, amount
+        rise = max(above - (self.quote(amount - step) or 0), 1)
+        rate = rise / (top - amount + step) * self.price_out / self.price_in
+        fall = 1 - min(rate / spot, 1.0) ** 0.5
+        return rate * (1 - (fall * step / amount) ** 2), 2 / rise
 
     def curve(self, most: int) -> Curve | None:
         spot = self.pool.spot_price(self.token_in, self.token_out) * self.price_out / self.price_in
-        point = self._pointer(most)
+        if not spot > 0:
+            return None
+        point = self._pointer(most, spot)
         starts = (int(most * share) for share in START_SHARES[:-1])
         amounts = [*(amount for amount in starts if (self.quote(amount) or 0) > LEAST_OUT), most]
         knots: list[tuple[int, int, float]] = [(0, 0, spot)]
@@ -133,19 +145,24 @@ class _Sampler:
             self._refine(knots, point(amount), point, FIT_TOLERANCE * most * self.price_in, MAX_DEPTH)
         return self._assemble(knots)
 
-    def _pointer(self, most: int) -> Callable[[int], tuple[int, int, float]]:
+    def _pointer(self, most: int, spot: float) -> Callable[[int], tuple[int, int, float]]:
         """How to find (amount in, amount out, rate): the spot price after a swap is the slope of the quote only
         where the fee does not join the reserves; elsewhere the slope is a difference of quotes."""
 
         def by_spot(amount: int) -> tuple[int, int, float]:
             out, after = self.pool.swap(self.token_in, self.token_out, amount)
-            return amount, out, after.spot_price(self.token_in, self.token_out) * self.price_out / self.price_in
+            return (
+                amount,
+                out,
+                after.spot_price(self.token_in, self.token_out) * self.price_out / self.price_in,
+            )
 
         def by_difference(amount: int) -> tuple[int, int, float]:
-            return amount, self.quote(amount) or 0, self.difference(amount)
+            return amount, self.quote(amount) or 0, self.difference(amount, spot)[0]
 
         slope = by_spot(most)[2]
-        return by_spot if abs(self.difference(most) / slope - 1) < SPOT_AGREEMENT else by_difference
+        measured, error = self.difference(most, spot)
+        return by_spot if abs(measured - slope) <= (SPOT_AGREEMENT + error) * measured else by_difference
 
     def _refine(
         self,
@@ -158,12 +175,24 @@ class _Sampler:
         start = knots[-1]
         width, height = (end[0] - start[0]) * self.price_in, (end[1] - start[1]) * self.price_out
         fits = end[2] > 0 and abs(width * sqrt(max(start[2], 0.0) * end[2]) - height) <= tolerance
+        if fits and width > CHECKED_WIDTH * tolerance:
+            fits = self._fits_inside(start, end, tolerance)
         if fits or depth == 0 or end[0] - start[0] < 16:
             knots.append(end)
             return
         middle = point((start[0] + end[0]) // 2)
         self._refine(knots, middle, point, tolerance, depth - 1)
         self._refine(knots, end, point, tolerance, depth - 1)
+
+    def _fits_inside(
+        self, start: tuple[int, int, float], end: tuple[int, int, float], tolerance: float
+    ) -> bool:
+        """Whether the middle of a segment whose ends fit does too; a gap in liquidity can hide between them."""
+        half = (end[0] - start[0]) // 2
+        paid = (self.quote(start[0] + half) or 0) - start[1]
+        first, last = start[2] ** -0.5, end[2] ** -0.5
+        fit = half * self.price_in / (first * (first + last) / 2)
+        return abs(paid * self.price_out - fit) <= 2 * tolerance + self.price_out
 
     def _assemble(self, knots: list[tuple[int, int, float]]) -> Curve | None:
         """Knots in value units, forced concave; knots that rounding has made useless are left out."""

@@ -9,7 +9,9 @@ LEAST_PIVOT = 1e-300
 
 
 def solve_on_graph(
-    edges: Iterable[tuple[int, int, float, float]], diagonal: Sequence[float], sides: Sequence[Sequence[float]]
+    edges: Iterable[tuple[int, int, float, float]],
+    diagonal: Sequence[float],
+    sides: Sequence[Sequence[float]],
 ) -> list[list[float]]:
     """One solution per right-hand side of  M = diag(diagonal) + sum weight * v v^T,  v = gain * e_sink - e_source.
 

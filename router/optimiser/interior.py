@@ -83,7 +83,7 @@ def solve(market: Market, goal: Goal, *, fair: bool = False) -> Solution:
     Args:
         fair: scales pools that pay more than the reference prices down to those, so that no cycle pays.
     """
-    scale = goal.value
+    scale = goal.scale
     arcs = [
         _Arc(edge, curve, min(1.0, 1 / edge.rate) if fair else 1.0, curve.limit / scale)
         for edge in market.edges
@@ -110,7 +110,9 @@ def solve(market: Market, goal: Goal, *, fair: bool = False) -> Solution:
 def _start(arcs: list[_Arc], held: list[float]) -> _Point:
     x = [min(START_FLOW, arc.limit / 3) for arc in arcs]
     tokens = len(held)
-    return _Point(x, [0.1] * len(x), [0.1] * len(x), [1.0] * tokens, [START_SPARE] * tokens, 1 - START_SPARE)
+    return _Point(
+        x, [0.1] * len(x), [0.1] * len(x), [1.0] * tokens, [START_SPARE] * tokens, sum(held) - START_SPARE
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,8 @@ def _directions(
 ) -> tuple[list[float], float]:
     """Price and value steps of the Newton system, with flows and spares eliminated."""
     side = [
-        value - (aim / price - spare) for value, price, spare in zip(rest, point.price, point.spare, strict=True)
+        value - (aim / price - spare)
+        for value, price, spare in zip(rest, point.price, point.spare, strict=True)
     ]
     for (a, b, _, rate), push in zip(terms, pushes, strict=True):
         side[a] -= push
@@ -239,7 +242,9 @@ def _ray(
 
 def _reach(values: list[float], changes: list[float]) -> float:
     """The largest step of at most 1 that keeps all values positive."""
-    far = min((-value / change for value, change in zip(values, changes, strict=True) if change < 0), default=2.0)
+    far = min(
+        (-value / change for value, change in zip(values, changes, strict=True) if change < 0), default=2.0
+    )
     return min(1.0, TO_BOUNDARY * far)
 
 
@@ -256,4 +261,6 @@ def _solution(
         net[arc.edge.source] -= x
         net[arc.edge.sink] += paid / scale
     imbalance = tuple((n - w * point.value) * scale for n, w in zip(net, weights, strict=True))
-    return Solution(tuple(flows), tuple(log(max(u, 1e-300)) for u in point.price), point.value * scale, imbalance)
+    return Solution(
+        tuple(flows), tuple(log(max(u, 1e-300)) for u in point.price), point.value * scale, imbalance
+    )

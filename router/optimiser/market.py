@@ -69,11 +69,13 @@ class Goal:
 
     Attributes:
         held: value that may be traded away.
-        weights: share of the final value of all that is traded; they sum to 1.
+        weights: share of the final value of all that is held here; they sum to 1.
+        scale: value that has to be sold, about; tolerances are shares of it.
     """
 
     held: tuple[float, ...]
     weights: tuple[float, ...]
+    scale: float
 
     @property
     def value(self) -> float:

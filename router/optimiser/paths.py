@@ -34,7 +34,9 @@ def single_paths(market: Market, goal: Goal, max_hops: int) -> tuple[Edge, ...]:
     return tuple(used.values())
 
 
-def best_path(links: Parallel, source: int, sink: int, value: float, max_hops: int) -> tuple[Edge, ...] | None:
+def best_path(
+    links: Parallel, source: int, sink: int, value: float, max_hops: int
+) -> tuple[Edge, ...] | None:
     """The path of at most `max_hops` pools, each hop its best pool, that yields the most net of gas."""
     ranked = sorted(
         _token_paths(links, source, sink, max_hops), key=lambda path: (-_estimate(links, path, value), path)
@@ -52,7 +54,9 @@ def hub_supports(market: Market, goal: Goal) -> Iterator[tuple[Edge, ...]]:
     degree = {token: len(links[token]) for token in range(len(market.tokens))}
     for hub in sorted(degree, key=lambda token: (-degree[token], token))[:HUBS]:
         into = [_best_pool(links[token].get(hub, ()), value) for token, value in sold.items() if token != hub]
-        out = [_best_pool(links[hub].get(token, ()), value) for token, value in bought.items() if token != hub]
+        out = [
+            _best_pool(links[hub].get(token, ()), value) for token, value in bought.items() if token != hub
+        ]
         if all([*into, *out]):
             yield tuple(edge for result in (*into, *out) if result for edge in (result[1],))
 
