@@ -10,6 +10,7 @@ from pydantic import Field
 from router.documents.fields import AddressText, Decimals, FileModel, Pips
 from router.documents.files import read_document
 from router.documents.located import validate
+from router.tokens import Token
 
 PoolId = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$")]
 
@@ -70,7 +71,7 @@ PoolAddress = Annotated[
 class Deployment(FileModel):
     """One chain's contracts. `executor_factory` is null until it is deployed."""
 
-    format: Literal["rebalance-deployment/1"] = "rebalance-deployment/1"
+    schema_: Annotated[Literal["rebalance-deployment/1"], Field(alias="schema")] = "rebalance-deployment/1"
     name: str
     chain_id: Annotated[int, Field(strict=True, gt=0)]
     native_token: AddressText
@@ -82,6 +83,14 @@ class Deployment(FileModel):
     multicall3: AddressText | None = None
     permit2: AddressText | None = None
     executor_factory: AddressText | None = None
+
+    @property
+    def token_by_address(self) -> dict[Address, Token]:
+        """The tokens as the deployment tells them, not yet checked on chain."""
+        return {
+            entry.address: Token(self.chain_id, entry.address, entry.symbol, entry.decimals)
+            for entry in self.tokens
+        }
 
 
 def load_deployment(path: Path | str) -> Deployment:

@@ -106,7 +106,7 @@ def _program(payload: bytes, file: PlanFile, name: str) -> Program:
     except RouterError as error:
         raise InputError(f"cannot be decoded: {error}", path=location(name, "payload")) from None
     told = file.bounds.model_dump() if file.bounds else None
-    if told is None or told != _bounds(program) | {"tokens": tuple(_bounds(program)["tokens"])}:
+    if told is None or told != bounds_of(program) | {"tokens": tuple(bounds_of(program)["tokens"])}:
         raise InputError("are not the bounds that the payload enforces", path=location(name, "bounds"))
     swaps = {index: step for index, step in enumerate(program.steps) if isinstance(step, Swap)}
     for place, step in enumerate(file.steps):
@@ -119,7 +119,8 @@ def _program(payload: bytes, file: PlanFile, name: str) -> Program:
     return program
 
 
-def _bounds(program: Program) -> dict[str, Any]:
+def bounds_of(program: Program) -> dict[str, Any]:
+    """The bounds that a program enforces, in the form of a plan file."""
     return {
         "tokens": [_fields(bounds) for bounds in program.tokens],
         "min_value_change_e36": program.min_value_change_e36,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from router.documents.config import Config
 from router.documents.deployment import Deployment
 from router.documents.fields import FileModel
 from router.documents.outputs import (
@@ -17,6 +18,7 @@ from router.documents.outputs import (
     SimulationFile,
     StatusFile,
 )
+from router.documents.payload import PayloadFile
 from router.documents.plan_models import PlanFile
 from router.documents.portfolio_models import PortfolioModel
 from router.documents.report import ReportFile
@@ -28,6 +30,8 @@ FILE_MODELS: Mapping[str, type[FileModel]] = {
     "snapshot": SnapshotFile,
     "portfolio": PortfolioModel,
     "plan": PlanFile,
+    "config": Config,
+    "payload": PayloadFile,
     "deployment": Deployment,
     "simulation": SimulationFile,
     "receipt": ReceiptFile,

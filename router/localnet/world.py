@@ -30,7 +30,7 @@ from router.localnet.rpc import LocalRpc
 from router.localnet.scenario import Scenario
 from router.tokens import Address, parse_amount
 
-DEPLOYMENT_FORMAT = "rebalance-deployment/1"
+DEPLOYMENT_SCHEMA = "rebalance-deployment/1"
 _ETHER_DECIMALS = 18
 _DEPLOYER_ETHER = 100_000_000
 
@@ -82,7 +82,7 @@ def build_world(
     deployer.flush()
 
     deployment = {
-        "format": DEPLOYMENT_FORMAT,
+        "schema": DEPLOYMENT_SCHEMA,
         "name": scenario.name,
         "chain_id": scenario.chain_id,
         "native_token": native,

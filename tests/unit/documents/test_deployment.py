@@ -14,7 +14,7 @@ WETH, USDC = "0x" + "1" * 40, "0x" + "2" * 40
 
 def example() -> dict[str, Any]:
     return {
-        "format": "rebalance-deployment/1",
+        "schema": "rebalance-deployment/1",
         "name": "test",
         "chain_id": 31337,
         "native_token": WETH,
