@@ -32,7 +32,7 @@ def plan_to_json(plan: Plan, payload: bytes | None) -> dict[str, Any]:
             "steps": [_fields(swap) for swap in plan.swaps],
             "loans": [_fields(loan) for loan in plan.loans],
             "pulls": [{"token": token, "amount": amount} for token, amount in plan.pulls.items()],
-            "bounds": None if plan.program is None else _bounds(plan.program),
+            "bounds": None if plan.program is None else bounds_of(plan.program),
             "holdings_before": dict(plan.holdings_before),
             "holdings_after": dict(plan.holdings_after),
             "targets": {
