@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
 from router.tokens import Address
+
+_WORD = 32
+_ONE_WORD = ("uint256",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,9 @@ class Function:
     def name(self) -> str:
         return self.signature.partition("(")[0]
 
-    def call(self, target: Address, *arguments: Any) -> Call:
+    def call(self, target: Address, *arguments: Address | int | bytes) -> Call:
         """A call of this function on a contract."""
-        data = _selector(self.signature) + (encode(_types(self.signature), arguments) if arguments else b"")
-        return Call(target, data, self)
+        return Call(target, _selector(self.signature) + b"".join(map(_word, arguments)), self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,12 @@ class Call:
 
     target: Address
     data: bytes
-    function: Function
+    function: Function = field(compare=False)
 
     def decode(self, answer: bytes) -> tuple[Any, ...] | None:
         """The values returned; None where the bytes are not of these types."""
+        if self.function.returns == _ONE_WORD:
+            return (int.from_bytes(answer[:_WORD], "big"),) if len(answer) >= _WORD else None
         try:
             return tuple(decode(self.function.returns, answer, strict=False))
         except (DecodingError, OverflowError):
@@ -57,8 +61,13 @@ def _selector(signature: str) -> bytes:
     return _SELECTORS[signature]
 
 
-def _types(signature: str) -> list[str]:
-    return signature.partition("(")[2].rstrip(")").split(",")
+def _word(argument: Address | int | bytes) -> bytes:
+    """An address, whole number or bytes32 as the one word that it takes."""
+    if isinstance(argument, str):
+        return bytes.fromhex(argument[2:]).rjust(_WORD, b"\0")
+    if isinstance(argument, int):
+        return argument.to_bytes(_WORD, "big", signed=argument < 0)
+    return argument.ljust(_WORD, b"\0")
 
 
 DECIMALS = Function("decimals()", ("uint8",))

@@ -47,18 +47,11 @@ def read_concentrated(
         InconsistentAnswer: a listed pool without a price, or liquidity that its ticks do not add up to.
     """
     heads = _heads(view, pools, discovered)
-    words = {head.address: head.words() for head in heads}
-    bitmaps = view.ask(
-        [TICK_BITMAP.call(pool, word) for pool, span in words.items() for word in span], "tick bitmaps"
-    )
-    ticks = {
-        head.address: [
-            tick
-            for word in words[head.address]
-            for tick in _ticks_of(word, bitmaps.one(TICK_BITMAP.call(head.address, word)), head.spacing)
-        ]
-        for head in heads
-    }
+    words = [(head, word, TICK_BITMAP.call(head.address, word)) for head in heads for word in head.words()]
+    bitmaps = view.ask([call for _, _, call in words], "tick bitmaps")
+    ticks: dict[Address, list[int]] = {head.address: [] for head in heads}
+    for head, word, call in words:
+        ticks[head.address] += _ticks_of(word, bitmaps.one(call), head.spacing)
     answers = view.ask([TICKS.call(pool, tick) for pool, places in ticks.items() for tick in places], "ticks")
     states = []
     for head in heads:
