@@ -17,7 +17,8 @@ contract HostileLender {
         TAKE_MORE,
         OTHER_INITIATOR,
         OTHER_PREMIUM_COUNT,
-        REVERT_WITH_DATA
+        REVERT_WITH_DATA,
+        HONEST
     }
 
     error Hostile(uint256 value);

@@ -23,7 +23,8 @@ contract ReentrantToken is ERC20 {
 
     function _update(address from, address to, uint256 value) internal override {
         address called = target;
-        if (called != address(0) && skip-- == 0) {
+        if (called != address(0) && skip != 0) --skip;
+        else if (called != address(0)) {
             target = address(0);
             Address.functionCall(called, data);
         }

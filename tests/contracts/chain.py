@@ -76,6 +76,7 @@ class Chain:
     def __init__(self) -> None:
         self.gas_used = 0
         self.logs: list[Event] = []
+        self._origin: tuple[Account, ...] = ()
         self.evm = self._fresh()
 
     @staticmethod
@@ -89,21 +90,21 @@ class Chain:
         text = self.evm.journal_str.split("transient_storage:")[0]
         found = list(_ACCOUNT.finditer(text))
         ends = [match.start() for match in found[1:]] + [len(text)]
-        return tuple(
-            Account(
-                match[1],
-                AccountInfo(
-                    balance=int(match[2]), nonce=int(match[3]), code=bytes(self.evm.get_code(match[1]) or b"")
-                ),
-                {int(slot[1]): int(slot[2]) for slot in _SLOT.finditer(text, match.end(), end)},
-            )
-            for match, end in zip(found, ends, strict=True)
-        )
+        accounts = {account.address: account for account in self._origin}
+        for match, end in zip(found, ends, strict=True):
+            address, balance, nonce = match[1], int(match[2]), int(match[3])
+            code = bytes(self.evm.get_code(address) or b"")
+            earlier = accounts[address].storage if address in accounts else {}
+            now = {int(slot[1]): int(slot[2]) for slot in _SLOT.finditer(text, match.end(), end)}
+            info = AccountInfo(balance=balance, nonce=nonce, code=code)
+            accounts[address] = Account(address, info, {**earlier, **now})
+        return tuple(accounts.values())
 
     @classmethod
     def thaw(cls, accounts: tuple[Account, ...]) -> Chain:
         """A new EVM in that state: nothing is warm, no transient value is left."""
         chain = cls()
+        chain._origin = accounts
         for account in accounts:
             chain.evm.insert_account_info(account.address, account.info)
             for slot, value in account.storage.items():

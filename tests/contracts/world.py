@@ -54,7 +54,13 @@ class World:
 
     def on(self, chain: Chain) -> World:
         """The same names on another chain."""
-        return replace(self, chain=chain, pools=dict(self.pools), lenders=dict(self.lenders))
+        return replace(
+            self,
+            chain=chain,
+            tokens=dict(self.tokens),
+            pools=dict(self.pools),
+            lenders=dict(self.lenders),
+        )
 
     def cold(self) -> World:
         """A copy in which nothing is warm, for gas."""
