@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import product
 
 import pytest
 
@@ -123,7 +124,7 @@ class Market:
 
 
 def _random_amount(market: Market, pool: UniswapV3Pool, path: list[str], exact_in: bool) -> int:
-    """Any number of digits, or a share of all that the pool can absorb or pay, at times a little more."""
+    """Any number of digits, or a share of what the pool can absorb or pay: all of it, a little more, less."""
     if market.random.random() < 0.4:
         return int(10 ** market.random.uniform(0, 25))
     try:
@@ -131,6 +132,8 @@ def _random_amount(market: Market, pool: UniswapV3Pool, path: list[str], exact_i
     except PoolError:
         return 1
     whole = most.amount_in if exact_in else most.amount_out
+    if market.random.random() < 0.1:
+        return whole or 1
     share = market.random.random() ** market.random.choice((1, 4, 16))
     return max(1, int(whole * share * 1.05))
 
@@ -215,13 +218,12 @@ def test_swaps_of_few_units_in_deep_liquidity_equal_the_deployed_pool() -> None:
         market._mint(-400, 200, 10**32)
     pool, path = market.state(), market.tokens
     assert pool.liquidity > 1 << 96
-    for _ in range(8):
-        for exact_in in (True, False):
-            for route in (path, path[::-1]):
-                boundary = _amount_to_next_boundary(pool, route, exact_in=exact_in)
-                for amount in (1, boundary - 2, 1, 1, 2, 1):
-                    pool = _assert_swap_equal(market, pool, route, exact_in, max(1, amount))[1]
-                    assert pool == market.state()
+    for difference in (-2, -1, 0, 1, 2, 3):
+        for exact_in, route in product((False, True), (path, path[::-1])):
+            amount = _amount_to_next_boundary(pool, route, exact_in=exact_in) + difference
+            for each in (max(1, amount), 1, 1, 2):
+                pool = _assert_swap_equal(market, pool, route, exact_in, each)[1]
+                assert pool == market.state()
 
 
 def _amount_to_next_boundary(pool: UniswapV3Pool, path: list[str], *, exact_in: bool) -> int:
