@@ -142,7 +142,9 @@ def _read(
         }
         for token in tokens.values()
     ]
-    return _snapshot(view.block, deployment, {"tokens": entries, "pools": kept, "lenders": lenders})
+    source = f"Chainlink feeds at block {view.block.number}" if len(prices) > 1 else "no oracle"
+    state = {"tokens": entries, "pools": kept, "lenders": lenders, "price_source": source}
+    return _snapshot(view.block, deployment, state)
 
 
 def _snapshot(block: PinnedBlock, deployment: Deployment, state: dict[str, Any]) -> Snapshot:
@@ -155,7 +157,6 @@ def _snapshot(block: PinnedBlock, deployment: Deployment, state: dict[str, Any])
         "base_fee_wei": block.base_fee_wei,
         "native_token": deployment.native_token,
         "numeraire": deployment.numeraire,
-        "price_source": f"Chainlink feeds at block {block.number}",
         **state,
     }
     try:

@@ -40,11 +40,13 @@ def pin_block(client: RpcClient, block: int | str = "latest") -> PinnedBlock:
     """Fixes a block.
 
     Args:
-        block: a number, a tag such as ``latest``, or a block hash.
+        block: a number (as text too), a tag such as ``latest``, or a block hash.
 
     Raises:
         InputError: no such block.
     """
+    if isinstance(block, str) and block.isdigit():
+        block = int(block)
     by_number = isinstance(block, int) or len(block) != 66
     name = hex(block) if isinstance(block, int) else block
     method = "eth_getBlockByNumber" if by_number else "eth_getBlockByHash"

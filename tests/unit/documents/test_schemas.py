@@ -30,6 +30,20 @@ def test_snapshot_schema_accepts_what_is_read_and_written(tmp_path: Path) -> Non
     validator.validate(snapshot_to_json(load_snapshot(write(tmp_path, example()))))
 
 
+def test_portfolio_schema_accepts_numbers_and_text() -> None:
+    validator = Draft202012Validator(SCHEMAS["portfolio"])
+    portfolio = {
+        "owner": "0x" + "a" * 40,
+        "holdings": {"USDC": "1000.5", "WETH": 2},
+        "targets": {"USDC": 0.25, "WETH": "0.75"},
+        "gas_price_gwei": 0.5,
+        "trigger": {"kind": "threshold", "band_bps": 500},
+    }
+    validator.validate(portfolio)
+    assert not validator.is_valid(portfolio | {"tolerance_bps": 0.05})
+    assert not validator.is_valid(portfolio | {"owner": "me"})
+
+
 def test_plan_schema_accepts_what_is_written() -> None:
     Draft202012Validator(SCHEMAS["plan"]).validate(plan_to_json(PLAN, encode(PROGRAM)))
 
