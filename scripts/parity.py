@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -64,8 +65,10 @@ def parse_key(key: str) -> tuple[str, str, str, str, int]:
     """`pool|function|direction...|amount` -> (pool, function or swap kind, token in, token out, amount).
 
     Raises:
-        UnsupportedError: the direction is neither A->B nor i=M|j=N.
+        UnsupportedError: another form, or a direction that is neither A->B nor i=M|j=N.
     """
+    if not re.fullmatch(r"[^|]+(\|[^|]+){2,}\|\d+", key):
+        raise UnsupportedError(f"malformed key {key!r}")
     pool, function, *middle, amount = key.split("|")
     if middle and middle[0] in ("GIVEN_IN", "GIVEN_OUT"):
         function, middle = middle[0], middle[1:]

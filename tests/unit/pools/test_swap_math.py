@@ -55,6 +55,6 @@ def test_a_partial_exact_out_costs_no_more_than_the_whole_step(
 
 
 def test_a_product_beyond_256_bits_takes_the_librarys_second_formula() -> None:
-    price, liquidity, amount = (1 << 159) + 98_765, (1 << 127) + 12_345, (1 << 98) + 1
+    price, liquidity, amount = 3 << 158, 1 << 127, 1 << 98
     after, _ = partial_step_in(price, True, liquidity, amount, 0)
     assert after == -(-(liquidity << 96) // ((liquidity << 96) // price + amount))
