@@ -1,0 +1,160 @@
+"""`init`, `decode` and `schema`: commands that need no node."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from router.chain.deployments import find_deployment
+from router.chain.rpc import RpcClient
+from router.cli.console import print_json, print_table, say
+from router.cli.settings import CONFIG_NAME, deployment_option, json_option, rpc_option, snapshot_option
+from router.disassembler import BOUNDS_HEADER, describe
+from router.documents.files import write_bytes, write_json
+from router.documents.outputs import FilesFile
+from router.documents.payload import payload_to_json
+from router.documents.plan_file import load_plan
+from router.documents.schemas import FILE_MODELS, export_schemas
+from router.documents.snapshot_file import load_snapshot
+from router.encoder import EXECUTE_SELECTOR, decode, payload_from_calldata
+from router.errors import InputError, nearest
+from router.rebalancer import transaction_data
+from router.tokens import Address, Token
+
+_HASH_BYTES = 32
+
+_CONFIG = """\
+# Settings of `rebalance`; flags and environment variables go before them.
+schema = "rebalance-config/1"
+
+# The node to read and send through; $NAME is taken from the environment.
+rpc = "$REBALANCE_RPC"
+# Which tokens, pools, lenders and feeds to use: a built-in name, or a file (`rebalance localnet` writes one).
+deployment = "{deployment}"
+portfolio = "portfolio.toml"
+# An encrypted V3 keystore. Its password comes from a prompt, --password-file or REBALANCE_PASSWORD.
+# keystore = "owner.json"
+
+# Never pay more than this per gas.
+max_fee_gwei = "100"
+# Refuse to send on a simulation older than this many blocks.
+max_simulation_age_blocks = 5
+# Where interrupted reads resume from, and where sent transactions are remembered.
+cache = ".rebalance"
+"""
+
+_PORTFOLIO = """\
+# What to hold. Without a [holdings] table the owner's balances are read from the chain.
+schema = "rebalance-portfolio/1"
+owner = "0x0000000000000000000000000000000000000000"
+numeraire = "USDC"
+
+# A weight may end this far from its target, in hundredths of a percent of the portfolio.
+tolerance_bps = 50
+# The most that execution may cost beyond the plan, in hundredths of a percent of the value traded.
+max_slippage_bps = 50
+# "pull-first": your tokens leave, then the bought ones arrive. "deliver-first": a flash loan turns that round.
+settlement = "pull-first"
+loan = "auto"
+
+# Shares of the portfolio's value; they sum to 1. Tokens by symbol where only one has it, else by address.
+[targets]
+WETH = "0.6"
+USDC = "0.4"
+"""
+
+
+@click.command("init")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=".")
+@click.option("--deployment", default="mainnet", show_default=True, help="A built-in name, or a file.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@json_option
+def init_command(folder: Path, deployment: str, force: bool, as_json: bool) -> None:
+    """Write a commented config and portfolio into FOLDER."""
+    texts = {
+        folder / CONFIG_NAME: _CONFIG.format(deployment=deployment),
+        folder / "portfolio.toml": _PORTFOLIO,
+    }
+    for path in texts:
+        if path.exists() and not force:
+            raise InputError("exists already; --force overwrites it", path=str(path))
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in texts.items():
+        write_bytes(text.encode(), path)
+    if as_json:
+        print_json(FilesFile.of(files=tuple(map(str, texts))).to_json())
+        return
+    for path in texts:
+        click.echo(path)
+    say("Next: set the owner and targets in portfolio.toml, then run `rebalance doctor`.")
+
+
+@click.command("schema")
+@click.argument("name", required=False)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Write every schema into this folder."
+)
+def schema_command(name: str | None, out: Path | None) -> None:
+    """Print the JSON Schema of NAME, or list the names."""
+    schemas = export_schemas()
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for each, schema in schemas.items():
+            write_json(schema, out / f"{each}.schema.json")
+            click.echo(out / f"{each}.schema.json")
+    elif name is None:
+        rows = [(name, (model.__doc__ or "").splitlines()[0]) for name, model in FILE_MODELS.items()]
+        print_table("Schemas", ["name", "describes"], rows, left=["describes"])
+    elif name not in schemas:
+        raise InputError(f"no schema {name!r}", nearest=nearest(name, schemas))
+    else:
+        print_json(schemas[name])
+
+
+@click.command("decode")
+@click.argument("payload")
+@snapshot_option
+@deployment_option
+@rpc_option
+@json_option
+def decode_command(
+    payload: str, snapshot: Path | None, deployment: str | None, rpc: str | None, as_json: bool
+) -> None:
+    """Print PAYLOAD for a human: 0x bytes, calldata, a plan file, or a transaction hash (with --rpc).
+
+    Tokens are named where --snapshot or --deployment tells their symbols.
+    """
+    program = decode(_payload(payload, rpc))
+    tokens = _tokens(snapshot, deployment)
+    if as_json:
+        print_json(payload_to_json(program, tokens).to_json())
+        return
+    described = describe(program, tokens)
+    print_table("Program", ["", ""], described.head, left=[""])
+    print_table("Bounds on the owner's balances", BOUNDS_HEADER, described.bounds)
+    print_table("Steps", ["step", "does"], list(enumerate(described.steps)), left=["does"])
+
+
+def _tokens(snapshot: Path | None, deployment: str | None) -> dict[Address, Token] | None:
+    if snapshot is not None:
+        return dict(load_snapshot(snapshot).tokens)
+    return find_deployment(deployment).token_by_address if deployment else None
+
+
+def _payload(text: str, rpc: str | None) -> bytes:
+    """The payload that the argument is, holds or names."""
+    if not text.startswith("0x"):
+        _, payload = load_plan(Path(text))
+        if payload is None:
+            raise InputError("this plan has nothing to execute", path=text)
+        return payload
+    if not re.fullmatch(r"0x(?:[0-9a-fA-F]{2})+", text):
+        raise InputError("should be bytes in hex, starting with 0x", path="PAYLOAD")
+    data = bytes.fromhex(text[2:])
+    if len(data) == _HASH_BYTES:
+        if rpc is None:
+            raise InputError("is a transaction hash: name the node with --rpc", path="PAYLOAD")
+        data = transaction_data(RpcClient(rpc), text)
+    return payload_from_calldata(data) if data[:4] == EXECUTE_SELECTOR else data

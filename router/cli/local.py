@@ -1,0 +1,1 @@
+"""`localnet` and `demo`."""

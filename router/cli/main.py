@@ -1,0 +1,107 @@
+"""The command group, and the one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from router.cli.console import print_json, stderr
+from router.documents.outputs import ErrorFile
+from router.errors import InputError, RouterError
+
+INTERRUPTED = 130
+
+COMMANDS = {
+    "init": ("files", "write a commented config and portfolio to start from"),
+    "doctor": ("market", "check node, deployment, executor, feeds, keys and tools"),
+    "status": ("market", "holdings, weights and drift"),
+    "pools": ("market", "the pools that the planner sees"),
+    "plan": ("trade", "find the cheapest way to the target weights"),
+    "simulate": ("trade", "run a plan's exact transaction in process, on the pinned block"),
+    "send": ("trade", "simulate, sign, send and verify a plan"),
+    "decode": ("files", "print a payload, a plan or a transaction for a human"),
+    "schema": ("files", "print the JSON Schema of a file or output"),
+    "localnet": ("local", "run a local chain with the real protocols"),
+    "demo": ("local", "the whole job on a local chain, refusals included"),
+}
+"""Command -> its module, loaded when asked for so that the others start fast, and its line of help."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"router.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="atomic-rebalance", prog_name="rebalance")
+def group() -> None:
+    """Plan a rebalance over AMM pools, and execute it as one flash-loan transaction.
+
+    Exit codes: 0 done, 2 bad input, 3 nothing to do, 4 a guard refused, 5 the simulation reverted, 6 the
+    chain or RPC failed, 130 interrupted. With --json, stdout holds one JSON document, also for an error.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with its code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command line; the exit code."""
+    as_json = "--json" in arguments
+    try:
+        group.main(args=arguments, prog_name="rebalance", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.Abort:
+        stderr.print("interrupted")
+        return INTERRUPTED
+    except click.ClickException as error:
+        return _report(InputError(error.format_message()), as_json)
+    except RouterError as error:
+        return _report(error, as_json)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _report(InputError(error.strerror or str(error), path=str(error.filename or "")), as_json)
+    except KeyboardInterrupt:
+        stderr.print("interrupted")
+        return INTERRUPTED
+    return 0
+
+
+def _report(error: RouterError, as_json: bool) -> int:
+    if as_json:
+        print_json(ErrorFile.of(**_error_fields(error)).to_json())
+    stderr.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+    stderr.print(str(error), markup=False)
+    return error.exit_code
+
+
+def _error_fields(error: RouterError) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "error": type(error).__name__,
+        "message": str(error),
+        "exit_code": error.exit_code,
+    }
+    if isinstance(error, InputError):
+        fields |= {"message": error.message, "path": error.path, "nearest": error.nearest}
+    return fields

@@ -1,0 +1,39 @@
+"""A node for the length of one command, with its deployment and a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.chain.deployments import find_deployment
+from router.chain.rpc import RpcClient
+from router.cli.console import progress_bar
+from router.cli.settings import Settings
+from router.rebalancer import Chain, read_market
+from router.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A chain, and where its answers are kept."""
+
+    chain: Chain
+    cache: Path | None
+
+    def read(self, block: int | None = None) -> Snapshot:
+        """The market at a block, with a progress bar."""
+        with progress_bar("reading the chain") as update:
+            return read_market(self.chain, block, cache=self.cache, progress=update)
+
+
+@contextmanager
+def open_session(settings: Settings, rpc: str | None, deployment: str | None) -> Iterator[Session]:
+    """Connects to the node that flags, environment or config name."""
+    url = settings.rpc(rpc)
+    chain = Chain(url, RpcClient(url), find_deployment(settings.deployment(deployment)))
+    try:
+        yield Session(chain, settings.path(None, "cache"))
+    finally:
+        chain.client.close()

@@ -1,0 +1,116 @@
+"""Flags before environment before config file: the one place that decides where a setting comes from."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from router.documents.config import Config, load_config
+from router.errors import InputError
+from router.tokens import parse_amount
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+CONFIG_NAME = "rebalance.toml"
+_GWEI_DECIMALS = 9
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one run.
+
+    Attributes:
+        config: the config file's values, or the defaults.
+        folder: what the config's paths are relative to.
+    """
+
+    config: Config
+    folder: Path
+
+    def path(self, flag: Path | None, field: str) -> Path | None:
+        """A path from its flag, or from the config."""
+        named = getattr(self.config, field)
+        return flag or (self.folder / named if named else None)
+
+    def required_path(self, flag: Path | None, field: str) -> Path:
+        """As `path`.
+
+        Raises:
+            InputError: neither names one.
+        """
+        if (found := self.path(flag, field)) is None:
+            raise InputError(f"name one: --{field} FILE, or {field} in {CONFIG_NAME}", path=field)
+        return found
+
+    def rpc(self, flag: str | None) -> str:
+        """The node's URL, with environment variables filled in.
+
+        Raises:
+            InputError: no URL, or a variable that is not set.
+        """
+        text = flag or self.config.rpc
+        if not text:
+            raise InputError(f"name a node: --rpc URL, REBALANCE_RPC, or rpc in {CONFIG_NAME}", path="rpc")
+        return _VARIABLE.sub(_from_environment, text)
+
+    def deployment(self, flag: str | None) -> str:
+        """A built-in deployment's name, or a file's path.
+
+        Raises:
+            InputError: neither flag nor config names one.
+        """
+        if flag:
+            return flag
+        if not (named := self.config.deployment):
+            raise InputError(
+                f"name one: --deployment NAME|FILE, or deployment in {CONFIG_NAME}", path="deployment"
+            )
+        beside = self.folder / named
+        return str(beside) if beside.is_file() else named
+
+    @property
+    def max_fee_wei(self) -> int:
+        return parse_amount(self.config.max_fee_gwei, _GWEI_DECIMALS, "max_fee_gwei")
+
+
+def _from_environment(match: re.Match[str]) -> str:
+    name = match.group(1)
+    if name not in os.environ:
+        raise InputError(f"environment variable {name} is not set", path="rpc")
+    return os.environ[name]
+
+
+def load_settings(config: Path | None) -> Settings:
+    """The settings of a named config file, of `rebalance.toml` in this folder, or the defaults."""
+    if config is None and Path(CONFIG_NAME).is_file():
+        config = Path(CONFIG_NAME)
+    if config is None:
+        return Settings(Config(), Path())
+    return Settings(load_config(config), config.parent)
+
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def _option(*names: str, **how: Any) -> Callable[[Function], Function]:
+    return click.option(*names, **how)
+
+
+config_option = _option(
+    "--config", type=FILE, envvar="REBALANCE_CONFIG", help=f"Default: {CONFIG_NAME} here."
+)
+rpc_option = _option("--rpc", envvar="REBALANCE_RPC", help="URL of the node.")
+deployment_option = _option(
+    "--deployment", envvar="REBALANCE_DEPLOYMENT", help="A built-in deployment's name, or a file."
+)
+portfolio_option = _option("--portfolio", type=FILE, help="Portfolio file, .toml or .json.")
+snapshot_option = _option("--snapshot", type=FILE, help="Snapshot file instead of a node.")
+block_option = _option("--block", type=int, help="Block to read; the latest if not given.")
+json_option = _option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

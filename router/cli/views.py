@@ -1,0 +1,135 @@
+"""Tables for people. Nothing here decides anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from router.cli.console import print_table, say
+from router.fixed_point import BPS, WAD
+from router.plan import Plan
+from router.snapshot import price_text_to_e36
+from router.tokens import Address, Token, format_amount
+
+Tokens = Mapping[Address, Token]
+
+
+def money(value: float) -> str:
+    """Numeraire units, two decimals, thousands separated."""
+    return f"{value:,.2f}"
+
+
+def amount(raw: int, token: Token) -> str:
+    """Whole tokens, at most eight decimals shown, sign kept."""
+    text = format_amount(raw, token.decimals)
+    whole, _, fraction = text.partition(".")
+    return f"{int(whole):,}" if not fraction else f"{Decimal(text):,.8f}".rstrip("0").rstrip(".")
+
+
+def signed(raw: int, token: Token) -> str:
+    return ("+" if raw > 0 else "") + amount(raw, token)
+
+
+def percent(share: float) -> str:
+    return f"{share * 100:.3f} %"
+
+
+def weights_pct(
+    holdings: Mapping[Address, int], prices: Mapping[Address, str], tokens: Tokens
+) -> dict[Address, float]:
+    """Share of the value of all holdings, by token; tokens without a price weigh nothing."""
+    values = {
+        address: raw * price_text_to_e36(prices[address], tokens[address].decimals)
+        for address, raw in holdings.items()
+        if address in prices
+    }
+    total = sum(values.values())
+    return {address: value / total if total else 0.0 for address, value in values.items()}
+
+
+def show_plan(plan: Plan, tokens: Tokens) -> None:
+    """Weights, steps, loans, cost and verdict."""
+    show_weights("Weights", plan.holdings_before, plan.holdings_after, plan, tokens)
+    if plan.swaps:
+        print_table(
+            "Steps",
+            ["step", "pool", "kind", "pays", "receives"],
+            [
+                (
+                    swap.index,
+                    f"{swap.pool[:8]}…{swap.pool[-4:]}",
+                    swap.kind,
+                    f"{amount(swap.amount_in, tokens[swap.token_in])} {tokens[swap.token_in]}",
+                    f"{amount(swap.amount_out, tokens[swap.token_out])} {tokens[swap.token_out]}",
+                )
+                for swap in plan.swaps
+            ],
+            left=["pool", "kind"],
+        )
+    if plan.loans:
+        print_table(
+            "Flash loans",
+            ["lender", "kind", "amount", "premium"],
+            [
+                (
+                    f"{loan.lender[:8]}…{loan.lender[-4:]}",
+                    loan.kind,
+                    f"{amount(loan.amount, tokens[loan.token])} {tokens[loan.token]}",
+                    amount(loan.premium, tokens[loan.token]),
+                )
+                for loan in plan.loans
+            ],
+            left=["kind"],
+        )
+    show_cost(plan)
+    for note in plan.notes:
+        say(f"note: {note}")
+
+
+def show_weights(
+    title: str, before: Mapping[Address, int], after: Mapping[Address, int], plan: Plan, tokens: Tokens
+) -> None:
+    """Holdings and weights before, at the target and after."""
+    weights_before = weights_pct(before, plan.prices, tokens)
+    weights_after = weights_pct(after, plan.prices, tokens)
+    order = sorted(
+        {*before, *after, *plan.targets_wad},
+        key=lambda address: -max(plan.targets_wad.get(address, 0) / WAD, weights_before.get(address, 0)),
+    )
+    print_table(
+        title,
+        ["token", "before", "after", "weight", "target", "weight after"],
+        [
+            (
+                tokens[address].symbol,
+                amount(before.get(address, 0), tokens[address]),
+                amount(after.get(address, 0), tokens[address]),
+                percent(weights_before.get(address, 0.0)),
+                percent(plan.targets_wad.get(address, 0) / WAD),
+                percent(weights_after.get(address, 0.0)),
+            )
+            for address in order
+        ],
+    )
+
+
+def show_cost(plan: Plan) -> None:
+    """The cost split, and the verdict."""
+    cost = plan.cost
+    rows = [
+        ("pool fees", cost.pool_fees),
+        ("price impact", cost.price_impact),
+        ("flash premium", cost.flash_premium),
+        ("gas", cost.gas),
+        ("total", cost.total),
+    ]
+    print_table(
+        "Cost",
+        ["", "numeraire", "bp of value"],
+        [
+            (name, money(value), f"{value / plan.value_before * BPS:.2f}" if plan.value_before else "")
+            for name, value in rows
+        ],
+    )
+    say(f"value {money(plan.value_before)} -> {money(plan.value_after)}, gas {plan.gas_estimate:,}")
+    say(f"[bold]{plan.verdict.value}[/]: {plan.reason}")

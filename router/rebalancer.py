@@ -1,0 +1,118 @@
+"""The life of one rebalance, as a few functions: read, propose, rehearse, execute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.chain.calls import to_bytes, to_mapping
+from router.chain.fork import Simulation, simulate
+from router.chain.reader import read_balances, read_snapshot
+from router.chain.rpc import RpcClient
+from router.documents.deployment import Deployment
+from router.documents.plan_file import load_plan
+from router.documents.portfolio_file import PortfolioFile
+from router.documents.snapshot_file import snapshot_hash
+from router.encoder import encode
+from router.errors import InputError
+from router.plan import Plan
+from router.planner import plan
+from router.portfolio import Portfolio
+from router.snapshot import Snapshot
+from router.tokens import Address
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A node, and what it is known to carry."""
+
+    url: str
+    client: RpcClient
+    deployment: Deployment
+
+    @property
+    def factory(self) -> Address:
+        """The executor factory.
+
+        Raises:
+            InputError: the deployment names none.
+        """
+        if self.deployment.executor_factory is None:
+            raise InputError(
+                "names no executor factory: deploy one with `brownie run deploy`",
+                path=f"{self.deployment.name}: executor_factory",
+            )
+        return self.deployment.executor_factory
+
+
+def read_market(
+    chain: Chain, block: int | None = None, *, cache: Path | None = None, progress: Progress | None = None
+) -> Snapshot:
+    """Everything that the planner may know, at one block."""
+    return read_snapshot(
+        chain.client,
+        chain.deployment,
+        "latest" if block is None else block,
+        cache_dir=cache,
+        progress=progress,
+    )
+
+
+def read_portfolio(chain: Chain, file: PortfolioFile, snapshot: Snapshot) -> Portfolio:
+    """The portfolio; a file without holdings means the owner's balances of every token that it mentions."""
+    if not file.needs_balances:
+        return file.resolve(snapshot)
+    mentioned = file.mentioned(snapshot)
+    return file.resolve(snapshot, read_balances(chain.client, file.owner, mentioned, snapshot.block_number))
+
+
+def propose(snapshot: Snapshot, file: PortfolioFile, portfolio: Portfolio) -> tuple[Plan, bytes | None]:
+    """The plan and its payload; the payload is None where the verdict is to hold."""
+    proposed = plan(
+        snapshot,
+        portfolio,
+        balances_are_holdings=file.needs_balances,
+        snapshot_hash=snapshot_hash(snapshot),
+    )
+    return proposed, encode(proposed.program) if proposed.program else None
+
+
+def transaction_data(client: RpcClient, transaction_hash: str) -> bytes:
+    """The data of a transaction that the node knows.
+
+    Raises:
+        InputError: the node has no such transaction.
+    """
+    what = "eth_getTransactionByHash"
+    found = client.call(what, transaction_hash)
+    if found is None:
+        raise InputError("the node has no such transaction", path=transaction_hash)
+    return to_bytes(to_mapping(found, what).get("input"), what)
+
+
+def load_executable(path: Path) -> tuple[Plan, bytes]:
+    """A saved plan that has something to execute.
+
+    Raises:
+        InputError: it advises to hold.
+    """
+    loaded, payload = load_plan(path)
+    if payload is None:
+        raise InputError(f"this plan has nothing to execute: {loaded.reason}", path=path.name)
+    return loaded, payload
+
+
+def rehearse(chain: Chain, proposed: Plan, payload: bytes, block: int | None = None) -> Simulation:
+    """The exact transactions of a plan, run in process on a block."""
+    return simulate(
+        chain.client,
+        chain.url,
+        owner=proposed.owner,
+        factory=chain.factory,
+        payload=payload,
+        tokens=chain.deployment.token_by_address,
+        block="latest" if block is None else block,
+    )
