@@ -1,7 +1,7 @@
 """Runs the very transactions that will be sent, on one pinned block, before anything is signed.
 
-They run as if mined in the next block: on the state after block N, with number N + 1, a timestamp 12 s later and
-the base fee that follows. Deployment and approvals run first, each as a transaction of its own.
+They run as if mined in the next block: on the state after block N, with number N + 1, a timestamp 12 s later
+and the base fee that follows. Deployment and approvals run first, each as a transaction of its own.
 """
 
 from __future__ import annotations
@@ -37,12 +37,19 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SimulatedTransaction:
-    """One transaction as it ran. `data_hash` is the keccak256 of its data."""
+    """One transaction as it ran.
+
+    Attributes:
+        data_hash: keccak256 of its data.
+        gas: as its receipt will show it.
+        peak_gas: the least gas limit it runs with; more than `gas` where storage is cleared.
+    """
 
     purpose: str
     to: Address
     data_hash: str
     gas: int
+    peak_gas: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +263,7 @@ class _Run:
             executor=self.executor,
             payload_hash=payload_hash,
             transactions=tuple(
-                SimulatedTransaction(each.purpose, each.to, each.data_hash, result.gas)
+                SimulatedTransaction(each.purpose, each.to, each.data_hash, result.gas, result.peak_gas)
                 for each, result in zip(self.bundle[:done], ran[:done], strict=True)
             ),
             outcome=None,
@@ -275,7 +282,11 @@ class _Run:
         if failed.halt:
             return explain_halt(failed.halt)
         sentences = describe(self.program, tokens).steps
-        return explain(failed.revert or b"", lambda step: sentences[step])
+        reason = explain(failed.revert or b"", lambda step: sentences[step])
+        message = reason.message
+        for address, token in tokens.items():
+            message = message.replace(address, token.symbol)
+        return dataclasses.replace(reason, message=message)
 
     def _changes(
         self, before: Sequence[Executed], after: Sequence[Executed]

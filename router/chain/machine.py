@@ -9,6 +9,7 @@ on the state that the last one left, and uses the gas that its receipt will show
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _BALANCE = re.compile(r"BalanceTransfer \{ from: (0x[0-9a-f]{40}), to: (0x[0-9a-
 _REVERT = re.compile(r"^Revert \{ gas_used: (\d+), output: 0x([0-9a-f]*) \}")
 _HALT = re.compile(r"^Halt \{ reason: (.+), gas_used: (\d+) \}")
 _NODE_MESSAGE = re.compile(r'JsonRpcError \{ code: -?\d+, message: "([^"]{0,300})')
+_DELEGATION = bytes.fromhex("ef0100")
 _JOURNAL = "journal: [["
 
 
@@ -56,9 +58,17 @@ class BlockContext:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """What one transaction did. `revert` is its revert data, `halt` why the EVM stopped otherwise."""
+    """What one transaction did.
+
+    Attributes:
+        gas: as the receipt will show it.
+        peak_gas: the least gas limit that it runs with: `gas` before the refund.
+        revert: its revert data; None where it succeeded.
+        halt: why the EVM stopped otherwise.
+    """
 
     gas: int
+    peak_gas: int = 0
     output: bytes = b""
     logs: tuple[Log, ...] = ()
     revert: bytes | None = None
@@ -107,7 +117,7 @@ class Machine:
         writes.apply(self._evm)
         floor = floor_gas(transaction.data) if self.block.calldata_floor else 0
         if executed.gas < floor:
-            return Executed(floor, executed.output, executed.logs, executed.revert, executed.halt)
+            return dataclasses.replace(executed, gas=floor, peak_gas=max(floor, executed.peak_gas))
         return executed
 
     def view(self, to: Address, data: bytes) -> bytes | None:
@@ -117,6 +127,15 @@ class Machine:
         )
         return executed.output if executed.succeeded else None
 
+    def _undelegate(self, sender: Address) -> None:
+        """Lets an account that has delegated its code (EIP-7702) send: pyrevm knows no delegations."""
+        with _node_errors():
+            code = self._evm.get_code(sender)
+            if code and bytes(code).startswith(_DELEGATION):
+                info = self._evm.basic(sender)
+                with _undone(self._evm):
+                    self._evm.insert_account_info(sender, pyrevm.AccountInfo(info.balance, info.nonce))
+
     def has_code(self, address: Address) -> bool:
         with _node_errors():
             return bool(self._evm.get_code(address))
@@ -125,16 +144,17 @@ class Machine:
         self, sender: Address, transaction: Transaction, gas_limit: int, *, keep: bool
     ) -> tuple[Executed, _Writes]:
         evm, to = self._evm, transaction.to
+        self._undelegate(sender)
         evm.set_tx_env(pyrevm.TxEnv(caller=sender, to=to, gas_price=self.block.base_fee_wei))
         try:
             with _undone(evm):
                 output = evm.message_call(
                     caller=sender, to=to, calldata=transaction.data, value=transaction.value, gas=gas_limit
                 )
-                logs = tuple(_log(entry) for entry in evm.result.logs)
-                return Executed(evm.result.gas_used, bytes(output), logs), _Writes.of(
-                    evm
-                ) if keep else _Writes()
+                result, writes = evm.result, _Writes.of(evm) if keep else _Writes()
+                logs = tuple(_log(entry) for entry in result.logs)
+                peak = result.gas_used + result.gas_refunded
+                return Executed(result.gas_used, peak, bytes(output), logs), writes
         except (RuntimeError, OverflowError) as error:
             return _failed(str(error)), _Writes()
         finally:

@@ -11,6 +11,8 @@ from router.errors import InconsistentAnswer, RpcFailure
 from router.tokens import Address
 
 METHOD = "eth_simulateV1"
+_MAX_REFUND_FACTOR = (5, 4)
+"""A refund is at most a fifth of the gas spent (EIP-3529)."""
 
 
 def simulate_v1(
@@ -54,12 +56,14 @@ def supports_simulate_v1(node: Node) -> bool:
 
 def _executed(result: Any) -> Executed:
     gas = to_int(result.get("gasUsed"), METHOD)
+    most = result.get("maxUsedGas")
+    peak = gas * _MAX_REFUND_FACTOR[0] // _MAX_REFUND_FACTOR[1] + 1 if most is None else to_int(most, METHOD)
     if to_int(result.get("status"), METHOD) == 1:
         logs = parse_logs(result.get("logs"), METHOD)
-        return Executed(gas, to_bytes(result.get("returnData"), METHOD), logs)
+        return Executed(gas, peak, to_bytes(result.get("returnData"), METHOD), logs)
     error = to_mapping(result.get("error"), METHOD)
     data = to_bytes(error.get("data") or result.get("returnData") or "0x", METHOD)
     message = str(error.get("message", ""))
     if not data and "revert" not in message.lower():
-        return Executed(gas, halt=message[:200] or "no reason given")
-    return Executed(gas, revert=data)
+        return Executed(gas, peak, halt=message[:200] or "no reason given")
+    return Executed(gas, peak, revert=data)
