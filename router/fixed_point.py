@@ -1,4 +1,4 @@
-"""Every integer rounding decision in one place. All values are raw, unscaled integers unless named otherwise."""
+"""Every integer rounding decision in one place. All values are raw integers unless named otherwise."""
 
 from __future__ import annotations
 
