@@ -12,7 +12,7 @@ from router.graph import DEFAULT_MAX_HOPS
 from router.optimiser.baseline import Proposal, in_order
 from router.plan import Cost, Outcome, Plan, PlannedLoan, PlannedSwap, Verdict
 from router.portfolio import LoanPolicy, Portfolio, Settlement
-from router.problem import Problem, pose, solve
+from router.problem import Problem, pose, solve, solve_again
 from router.program import Check, Deliver, Program, Pull, Recipient, Step, Swap
 from router.replay import replay
 from router.settlement import Loan, choose_loans, needs_loan
@@ -147,7 +147,7 @@ def _fund(problem: Problem, proposal: Proposal) -> tuple[Problem, Proposal, tupl
         ):
             break
         problem = replace(problem, premiums=premiums)
-        proposal = solve(problem, only=[flow.edge for flow in proposal.flows])[0]
+        proposal = solve_again(problem, proposal)
     return problem, proposal, loans
 
 

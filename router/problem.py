@@ -10,7 +10,7 @@ import networkx as nx
 from router import graph
 from router.errors import Infeasible
 from router.fixed_point import BPS
-from router.optimiser.baseline import Proposal, propose
+from router.optimiser.baseline import Proposal, propose, resolve
 from router.optimiser.market import Edge, Goal, Market
 from router.tokens import Address
 from router.valuation import Valuation
@@ -111,6 +111,11 @@ def solve(problem: Problem, only: Iterable[Edge] | None = None) -> Sequence[Prop
     """
     market = problem.market if only is None else problem.market.with_edges(only)
     return propose(market, problem.goal, problem.max_hops)
+
+
+def solve_again(problem: Problem, proposal: Proposal) -> Proposal:
+    """The proposal adapted to the problem's premiums, over the same pools."""
+    return resolve(problem.market, problem.goal, proposal)
 
 
 def _gas_price(valuation: Valuation) -> tuple[float, tuple[str, ...]]:

@@ -23,7 +23,7 @@ FEASIBLE = 2e-7
 DUST_LEG = 1e-7
 """The share of the value traded that a pool must add to be worth a step when gas is free."""
 LOCAL_TRIES = 24
-SHARED_POOL_ROUNDS = 6
+SHARED_POOL_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +55,52 @@ def propose(market: Market, goal: Goal, max_hops: int) -> tuple[Proposal, ...]:
     plain = max(simple, key=_rank, default=found[0])
     best = _drop_legs(market, goal, max([*found, plain], key=_rank))
     chosen = [best] if best.solution is plain.solution else [best, plain]
-    return tuple(_share_pools(market, goal, proposal) for proposal in chosen)
+    return tuple(chosen)
 
 
 def _rank(proposal: Proposal) -> tuple[bool, float]:
     return proposal.feasible, proposal.net
 
 
+def resolve(market: Market, goal: Goal, proposal: Proposal) -> Proposal:
+    """The best flows for another goal over the pools of a proposal, in its order."""
+    edges = [flow.edge for flow in proposal.flows]
+    return _along(market, goal, edges, proposal.order)
+
+
 def _on(market: Market, goal: Goal, edges: Iterable[Edge]) -> Proposal:
     """The best flows over these edges, cycles taken out."""
     edges = tuple(edges)
     fair = solve(market.with_edges(edges), goal, fair=True)
-    order = token_order(fair.flows)
-    solution = solve(market.with_edges(ascending(edges, order)), goal)
-    order = tuple(token for token in order if token in _touched(solution.flows))
+    return _along(market, goal, edges, token_order(fair.flows))
+
+
+def _along(market: Market, goal: Goal, edges: Iterable[Edge], order: Sequence[int]) -> Proposal:
+    """The best flows over those of the edges that lead from an earlier to a later token.
+
+    A pool of three or more tokens that is used on several pairs is priced, for each later pair, on the state that the
+    earlier ones leave; that is repeated until the flows settle.
+    """
+    proposal = _once(market, goal, ascending(edges, order), order)
+    originals = {edge.name: edge for edge in edges}
+    for _ in range(SHARED_POOL_ROUNDS):
+        uses = Counter(flow.edge.pool.address for flow in proposal.flows)
+        if max(uses.values(), default=0) < 2:
+            break
+        proposal = _once(market, goal, _resampled(proposal, originals), proposal.order)
+    return proposal
+
+
+def _once(market: Market, goal: Goal, edges: Sequence[Edge], order: Sequence[int]) -> Proposal:
+    solution = solve(market.with_edges(edges), goal)
+    touched = _touched(solution.flows)
     feasible = solution.residual <= FEASIBLE * goal.scale
-    return Proposal(solution, order, solution.value - gas_of(solution.flows), feasible)
+    return Proposal(
+        solution,
+        tuple(token for token in order if token in touched),
+        solution.value - gas_of(solution.flows),
+        feasible,
+    )
 
 
 def _touched(flows: Iterable[Flow]) -> set[int]:
@@ -84,26 +114,23 @@ def _worth(flow: Flow, solution: Solution, goal: Goal) -> float:
 
 
 def _prune(market: Market, goal: Goal, proposal: Proposal) -> Proposal:
-    """Drops pools that do not pay for their gas, the weakest first, and keeps the best net value seen."""
-    best = proposal
+    """Drops pools that do not seem to pay for their gas, the weakest first, as long as the net value does not fall:
+    a pool's surplus only bounds what it adds from below."""
     needed: set[tuple[Address, Address, Address]] = set()
     batch = len(proposal.flows)
-    while batch:
+    while True:
         ranked = sorted((_worth(flow, proposal.solution, goal), flow.edge.name) for flow in proposal.flows)
         weak = [name for worth, name in ranked if worth < 0 and name not in needed]
         if not weak:
-            break
+            return proposal
         batch = min(batch, max(1, len(weak) // 2))
         tried = _without(market, goal, proposal, set(weak[:batch]))
-        if not tried.feasible:
-            if batch == 1:
-                needed.add(weak[0])
+        if _better(tried, proposal, goal):
+            proposal, batch = tried, 2 * batch
+        elif batch == 1:
+            needed.add(weak[0])
+        else:
             batch = max(1, batch // 2)
-            continue
-        proposal = tried
-        if _better(proposal, best, goal):
-            best = proposal
-    return best
 
 
 def _better(one: Proposal, other: Proposal, goal: Goal) -> bool:
@@ -116,7 +143,7 @@ def _without(
     market: Market, goal: Goal, proposal: Proposal, names: set[tuple[Address, Address, Address]]
 ) -> Proposal:
     edges = [flow.edge for flow in proposal.flows if flow.edge.name not in names]
-    return _on(market, goal, edges)
+    return _along(market, goal, edges, proposal.order)
 
 
 def _drop_legs(market: Market, goal: Goal, proposal: Proposal) -> Proposal:
@@ -136,20 +163,6 @@ def _drop_legs(market: Market, goal: Goal, proposal: Proposal) -> Proposal:
             if tried.feasible and _better(tried, proposal, goal):
                 proposal, improved = tried, True
                 break
-    return proposal
-
-
-def _share_pools(market: Market, goal: Goal, proposal: Proposal) -> Proposal:
-    """A pool of three or more tokens that is used on several pairs: each later pair is priced on the state that the
-    earlier ones leave, until the flows settle."""
-    originals = {flow.edge.name: flow.edge for flow in proposal.flows}
-    for _ in range(SHARED_POOL_ROUNDS):
-        uses = Counter(flow.edge.pool.address for flow in proposal.flows)
-        if max(uses.values(), default=0) < 2:
-            break
-        edges = _resampled(proposal, originals)
-        tried = _on(market, goal, edges)
-        proposal = tried
     return proposal
 
 

@@ -29,8 +29,11 @@ CAPACITY_MARGIN = 0.999
 DIFFERENCE_STEP = 1e-3
 """Least half-width of the central difference that finds a slope, as a share of the amount in."""
 SPOT_AGREEMENT = 3e-6
+LEAST_WIDTH = 1_000
+"""Raw units, in or out, below which a segment is not halved."""
+LEAST_IN = 200_000
 LEAST_OUT = 2_000_000
-"""Raw units out below which rounding spoils a slope."""
+"""Raw units below which rounding, which on the way in is that of the fee, spoils a slope."""
 LEAST_BEND = 5e-7
 """Least relative rise of rate**-0.5 over the whole curve: it costs a hundredth of a basis point of truth at most, and
 keeps flat pools from spoiling the linear algebra."""
@@ -124,14 +127,14 @@ class _Sampler:
         1 - (step / (reserve + amount))**2, is taken off, with the reserve read from the fall of the rate.
         """
         wide = LEAST_OUT * self.price_out / (spot * self.price_in)
-        step = max(1, min(int(max(amount * DIFFERENCE_STEP, wide)), amount // 4))
+        step = max(1, min(int(max(amount * DIFFERENCE_STEP, wide, LEAST_IN)), amount // 4))
         above, top = self.quote(amount + step), amount + step
         if above is None:
             above, top = self.quote(amount) or 0, amount
         rise = max(above - (self.quote(amount - step) or 0), 1)
         rate = rise / (top - amount + step) * self.price_out / self.price_in
         fall = 1 - min(rate / spot, 1.0) ** 0.5
-        return rate * (1 - (fall * step / amount) ** 2), 2 / rise
+        return rate * (1 - (fall * step / amount) ** 2), 2 / rise + 2 / step
 
     def curve(self, most: int) -> Curve | None:
         spot = self.pool.spot_price(self.token_in, self.token_out) * self.price_out / self.price_in
@@ -139,10 +142,11 @@ class _Sampler:
             return None
         point = self._pointer(most, spot)
         starts = (int(most * share) for share in START_SHARES[:-1])
-        amounts = [*(amount for amount in starts if (self.quote(amount) or 0) > LEAST_OUT), most]
+        amounts = [*(amount for amount in starts if amount > LEAST_IN and (self.quote(amount) or 0) > LEAST_OUT), most]
         knots: list[tuple[int, int, float]] = [(0, 0, spot)]
+        tolerance = FIT_TOLERANCE * most * self.price_in + 2 * max(self.price_in, self.price_out)
         for amount in amounts:
-            self._refine(knots, point(amount), point, FIT_TOLERANCE * most * self.price_in, MAX_DEPTH)
+            self._refine(knots, point(amount), point, tolerance, MAX_DEPTH)
         return self._assemble(knots)
 
     def _pointer(self, most: int, spot: float) -> Callable[[int], tuple[int, int, float]]:
@@ -177,7 +181,7 @@ class _Sampler:
         fits = end[2] > 0 and abs(width * sqrt(max(start[2], 0.0) * end[2]) - height) <= tolerance
         if fits and width > CHECKED_WIDTH * tolerance:
             fits = self._fits_inside(start, end, tolerance)
-        if fits or depth == 0 or end[0] - start[0] < 16:
+        if fits or depth == 0 or min(end[0] - start[0], end[1] - start[1]) < LEAST_WIDTH:
             knots.append(end)
             return
         middle = point((start[0] + end[0]) // 2)
@@ -192,17 +196,32 @@ class _Sampler:
         paid = (self.quote(start[0] + half) or 0) - start[1]
         first, last = start[2] ** -0.5, end[2] ** -0.5
         fit = half * self.price_in / (first * (first + last) / 2)
-        return abs(paid * self.price_out - fit) <= 2 * tolerance + self.price_out
+        return abs(paid * self.price_out - fit) <= 2 * tolerance
 
     def _assemble(self, knots: list[tuple[int, int, float]]) -> Curve | None:
-        """Knots in value units, forced concave; knots that rounding has made useless are left out."""
-        value_in, value_out, root = [0.0], [0.0], [knots[0][2] ** -0.5]
+        """Knots in value units, forced concave: a rate lies between those of the chords on its two sides, which
+        rounding spoils less than a slope."""
+        kept = [(0.0, 0.0, knots[0][2])]
         for amount, out, rate in knots[1:]:
             x, y = amount * self.price_in, out * self.price_out
-            if rate <= 0 or y <= value_out[-1] or x <= value_in[-1]:
+            if rate <= 0 or y <= kept[-1][1] or x <= kept[-1][0]:
                 continue
-            bend = LEAST_BEND * (x - value_in[-1]) / (knots[-1][0] * self.price_in)
-            value_in.append(x)
-            value_out.append(y)
+            while len(kept) > 1 and _below(kept[-2], kept[-1], (x, y, rate)):
+                kept.pop()
+            kept.append((x, y, rate))
+        if len(kept) < 2:
+            return None
+        chords = [(y1 - y0) / (x1 - x0) for (x0, y0, _), (x1, y1, _) in zip(kept, kept[1:], strict=False)]
+        root = [kept[0][2] ** -0.5]
+        for k, (x, _, rate) in enumerate(kept[1:]):
+            rate = min(rate, chords[k]) if k + 1 == len(chords) else min(max(rate, chords[k + 1]), chords[k])
+            bend = LEAST_BEND * (x - kept[k][0]) / kept[-1][0]
             root.append(max(rate**-0.5, root[-1] * (1 + bend)))
-        return Curve(tuple(value_in), tuple(value_out), tuple(root)) if len(root) > 1 else None
+        return Curve(tuple(x for x, _, _ in kept), tuple(y for _, y, _ in kept), tuple(root))
+
+
+def _below(
+    first: tuple[float, float, float], middle: tuple[float, float, float], last: tuple[float, float, float]
+) -> bool:
+    """Whether the middle point lies under the line between its neighbours, which a concave curve's never does."""
+    return (middle[1] - first[1]) * (last[0] - middle[0]) < (last[1] - middle[1]) * (middle[0] - first[0])

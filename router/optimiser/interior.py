@@ -26,6 +26,7 @@ GAP = 1e-12
 RESIDUAL = 1e-9
 STRAY = 1e-9
 HALVINGS = 6
+LEAST_ROOM = 1e-30
 LEAST_GAIN = 0.01
 MAX_STEPS = 80
 TO_BOUNDARY = 0.995
@@ -163,7 +164,7 @@ def _newton(
     aim = CENTRING * state.gap
     terms: list[tuple[int, int, float, float]] = []
     pushes: list[float] = []
-    room = [arc.limit - x for arc, x in zip(arcs, point.x, strict=True)]
+    room = [max(arc.limit - x, LEAST_ROOM) for arc, x in zip(arcs, point.x, strict=True)]
     for k, arc in enumerate(arcs):
         x = point.x[k]
         stiffness = point.price[arc.edge.sink] * state.falls[k] + point.low[k] / x + point.high[k] / room[k]
