@@ -100,7 +100,7 @@ interface IRebalanceExecutor {
 
     // --- tokens that cannot be handled ---
 
-    /// @notice The token does not answer `balanceOf` or `allowance`.
+    /// @notice The token does not answer `balanceOf`.
     error UnreadableToken(address token);
     /// @notice A balance here fell while only a receipt was due.
     error BalanceFell(address token, uint256 balanceBefore, uint256 balanceAfter);

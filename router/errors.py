@@ -102,9 +102,13 @@ class ExecutionReverted(RouterError):  # noqa: N818
     Args:
         reason: the decoded revert, e.g. ``InsufficientReceived(token=WETH, received=…, min_received=…)``.
         data: the raw revert bytes.
+
+    Attributes:
+        transaction: hash of the transaction that was mined and reverted; "" where none was sent.
     """
 
     exit_code = 5
+    transaction = ""
 
     def __init__(self, reason: str, data: bytes = b"") -> None:
         self.reason, self.data = reason, data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from router.chain.calls import to_bytes, to_mapping
 from router.chain.fork import Simulation, simulate
 from router.chain.reader import read_balances, read_snapshot
 from router.chain.rpc import RpcClient
+from router.chain.sender import SendOptions, Sent, send_plan
+from router.chain.signer import RemoteSigner, Signer, load_keystore, read_password
 from router.documents.deployment import Deployment
 from router.documents.plan_file import load_plan
 from router.documents.portfolio_file import PortfolioFile
@@ -115,4 +118,45 @@ def rehearse(chain: Chain, proposed: Plan, payload: bytes, block: int | None = N
         payload=payload,
         tokens=chain.deployment.token_by_address,
         block="latest" if block is None else block,
+    )
+
+
+def choose_signer(
+    owner: Address, signer_url: str | None, keystore: Path | None, password_file: Path | None, *, ask: bool
+) -> Signer:
+    """A remote signer where its URL is named, else the keystore's key.
+
+    Args:
+        ask: prompt for the password where neither a file nor the environment gives it.
+
+    Raises:
+        InputError: neither is named, or the password is wrong.
+    """
+    if signer_url is not None:
+        return RemoteSigner(RpcClient(signer_url), owner)
+    if keystore is None:
+        raise InputError("name one: --keystore FILE or --signer-url URL", path="keystore")
+    password = read_password(password_file, prompt=getpass.getpass if ask else None)
+    return load_keystore(keystore, password)
+
+
+def execute(
+    chain: Chain,
+    signer: Signer,
+    proposed: Plan,
+    simulation: Simulation | None,
+    options: SendOptions,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Sent:
+    """Sends a simulated plan and verifies it on chain; see `send_plan`."""
+    return send_plan(
+        chain.client,
+        chain.url,
+        signer,
+        proposed,
+        factory=chain.factory,
+        simulation=simulation,
+        tokens=chain.deployment.token_by_address,
+        options=options,
+        progress=progress,
     )

@@ -24,6 +24,10 @@ import {UniswapV3Swap} from "../swaps/UniswapV3Swap.sol";
 abstract contract StepDispatcher is IRebalanceExecutor {
     using ProgramCodec for bytes;
 
+    uint256 private constant CHECK_BYTES = 1;
+    uint256 private constant MOVE_BYTES = 2;
+    uint256 private constant PULL_BYTES = 18;
+
     /// @inheritdoc IRebalanceExecutor
     address public immutable OWNER;
 
@@ -72,17 +76,21 @@ abstract contract StepDispatcher is IRebalanceExecutor {
     function _move(bytes calldata program, uint256 cursor, uint256 step, uint256 kind) private returns (uint256 next) {
         if (kind == Kinds.CHECK) {
             Bounds.checkReceived(program, step, OWNER);
-            return cursor + 1;
+            unchecked {
+                return cursor + CHECK_BYTES;
+            }
         }
         require(kind != 0 && kind < Kinds.CHECK, UnknownStep(step, kind));
-        next = cursor + (kind == Kinds.PULL ? 18 : 2);
-        program.requireLength(next);
-        uint256 index = program.tokenIndex(cursor + 1, step);
-        if (kind == Kinds.DELIVER) {
-            uint256 held = Ledger.drain(index);
-            if (held != 0) Tokens.send(step, program.token(index), OWNER, held);
-        } else {
-            _pull(program, step, index, kind == Kinds.PULL ? program.u128(cursor + 2) : Ledger.lacking(index));
+        unchecked {
+            next = cursor + (kind == Kinds.PULL ? PULL_BYTES : MOVE_BYTES);
+            program.requireLength(next);
+            uint256 index = program.tokenIndex(cursor + 1, step);
+            if (kind == Kinds.DELIVER) {
+                uint256 held = Ledger.drain(index);
+                if (held != 0) Tokens.send(step, program.token(index), OWNER, held);
+            } else {
+                _pull(program, step, index, kind == Kinds.PULL ? program.u128(cursor + 2) : Ledger.lacking(index));
+            }
         }
     }
 

@@ -50,7 +50,10 @@ library Ledger {
     function credit(uint256 index, address token, uint256 amount) internal {
         TransientSlot.Uint256Slot slot = _funds(index);
         uint256 funds = slot.tload();
-        slot.tstore(funds - (funds & LOW) + _fit(token, (funds & LOW) + _fit(token, amount)));
+        unchecked {
+            _fit(token, (funds & LOW) + _fit(token, amount));
+            slot.tstore(funds + amount);
+        }
     }
 
     function debit(uint256 index, uint256 step, address token, uint256 amount) internal {
@@ -67,7 +70,7 @@ library Ledger {
         TransientSlot.Uint256Slot slot = _funds(index);
         uint256 funds = slot.tload();
         amount = funds & LOW;
-        if (amount != 0) slot.tstore(funds - amount);
+        if (amount != 0) slot.tstore(funds ^ amount);
     }
 
     // --- loans ---

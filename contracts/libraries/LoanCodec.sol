@@ -55,8 +55,7 @@ library LoanCodec {
         address previous;
         for (uint256 i = 0; i < count; ++i) {
             (uint256 index, uint256 amount) = row(program, cursor, i);
-            uint256 known = program.tokenCount();
-            require(index < known, IRebalanceExecutor.UnknownToken(step, index, known));
+            program.requireToken(index, step);
             address token = program.token(index);
             require(i == 0 || token > previous, IRebalanceExecutor.LoanTokensNotAscending(step, previous, token));
             previous = token;
@@ -73,12 +72,16 @@ library LoanCodec {
 
     /// @dev The `i`-th borrowed token, by index, and its amount.
     function row(bytes calldata program, uint256 cursor, uint256 i) internal pure returns (uint256, uint256) {
-        uint256 at = cursor + ROWS + i * ROW_BYTES;
-        return (program.u8(at), program.u128(at + 1));
+        unchecked {
+            uint256 at = cursor + ROWS + i * ROW_BYTES;
+            return (program.u8(at), program.u128(at + 1));
+        }
     }
 
     /// @dev Where the step after a loan of `count` tokens begins.
     function end(uint256 cursor, uint256 count) internal pure returns (uint256) {
-        return cursor + ROWS + count * ROW_BYTES;
+        unchecked {
+            return cursor + ROWS + count * ROW_BYTES;
+        }
     }
 }

@@ -21,7 +21,6 @@ library ProgramCodec {
     uint256 private constant MIN_RECEIVED = 36;
     uint256 private constant PRICE = 52;
     uint256 private constant MIN_WEIGHT = 68;
-    uint256 private constant MAX_WEIGHT = 71;
     uint256 internal constant TOKEN_BYTES = 74;
 
     /// @dev Version, length and uniqueness of the tokens.
@@ -33,7 +32,7 @@ library ProgramCodec {
         uint256 version = u8(program, 0);
         require(version == VERSION, IRebalanceExecutor.UnsupportedVersion(version));
         count = tokenCount(program);
-        firstStep = HEAD_BYTES + count * TOKEN_BYTES;
+        firstStep = _row(count);
         requireLength(program, firstStep);
         _requireUnique(program, count);
     }
@@ -82,29 +81,29 @@ library ProgramCodec {
     // --- tokens ---
 
     function token(bytes calldata program, uint256 index) internal pure returns (address) {
-        return addressAt(program, _row(index));
+        return address(uint160(_field(program, index, 0) >> 96));
     }
 
     function maxSpent(bytes calldata program, uint256 index) internal pure returns (uint256) {
-        return u128(program, _row(index) + MAX_SPENT);
+        return _field(program, index, MAX_SPENT) >> 128;
     }
 
     function minReceived(bytes calldata program, uint256 index) internal pure returns (uint256) {
-        return u128(program, _row(index) + MIN_RECEIVED);
+        return _field(program, index, MIN_RECEIVED) >> 128;
     }
 
     function price(bytes calldata program, uint256 index) internal pure returns (uint256) {
-        return u128(program, _row(index) + PRICE);
+        return _field(program, index, PRICE) >> 128;
     }
 
     function weights(bytes calldata program, uint256 index) internal pure returns (uint256 minPips, uint256 maxPips) {
-        return (u24(program, _row(index) + MIN_WEIGHT), u24(program, _row(index) + MAX_WEIGHT));
+        uint256 word = _field(program, index, MIN_WEIGHT);
+        return (word >> 232, (word >> 208) & type(uint24).max);
     }
 
     /// @dev Whether the owner's balance matters: bounded or priced.
     function isRead(bytes calldata program, uint256 index) internal pure returns (bool) {
-        uint256 row = _row(index);
-        return _word(program, row + MAX_SPENT) | u128(program, row + PRICE) != 0;
+        return _field(program, index, MAX_SPENT) | (_field(program, index, PRICE) >> 128) != 0;
     }
 
     // --- steps ---
@@ -112,6 +111,10 @@ library ProgramCodec {
     /// @dev The token index that stands at `at`.
     function tokenIndex(bytes calldata program, uint256 at, uint256 step) internal pure returns (uint256 index) {
         index = u8(program, at);
+        requireToken(program, index, step);
+    }
+
+    function requireToken(bytes calldata program, uint256 index, uint256 step) internal pure {
         uint256 count = tokenCount(program);
         require(index < count, IRebalanceExecutor.UnknownToken(step, index, count));
     }
@@ -136,9 +139,17 @@ library ProgramCodec {
         return bytes32(_word(program, at));
     }
 
+    /// @dev Positions are below 2^25, so no sum here overflows.
     function _row(uint256 index) private pure returns (uint256) {
         unchecked {
             return HEAD_BYTES + index * TOKEN_BYTES;
+        }
+    }
+
+    /// @dev The word at `field` of the token's row.
+    function _field(bytes calldata program, uint256 index, uint256 field) private pure returns (uint256) {
+        unchecked {
+            return _word(program, _row(index) + field);
         }
     }
 

@@ -49,22 +49,24 @@ library SwapCodec {
         bool prepaid
     ) internal pure returns (Swap memory swap, uint256 next) {
         uint256 extra = extraBytes(step, kind);
-        next = cursor + EXTRA + extra;
-        program.requireLength(next);
-        swap.indexIn = program.tokenIndex(cursor + INDEX_IN, step);
-        swap.indexOut = program.tokenIndex(cursor + INDEX_OUT, step);
-        swap.route = program.u8(cursor + ROUTE);
-        swap.recipient = (swap.route >> 2) & 3;
-        swap.mode = swap.route >> 4;
-        SwapCall memory call = swap.call;
-        call.step = step;
-        call.payer = swap.route & 3;
-        _requireFit(swap, prepaid);
-        call.tokenIn = program.token(swap.indexIn);
-        call.tokenOut = program.token(swap.indexOut);
-        call.amountIn = program.u128(cursor + AMOUNT);
-        call.pool = program.addressAt(cursor + POOL);
-        if (extra != 0) call.extra = uint256(program.bytes32At(cursor + EXTRA)) >> (8 * (32 - extra));
+        unchecked {
+            next = cursor + EXTRA + extra;
+            program.requireLength(next);
+            swap.indexIn = program.tokenIndex(cursor + INDEX_IN, step);
+            swap.indexOut = program.tokenIndex(cursor + INDEX_OUT, step);
+            swap.route = program.u8(cursor + ROUTE);
+            swap.recipient = (swap.route >> 2) & 3;
+            swap.mode = swap.route >> 4;
+            SwapCall memory call = swap.call;
+            call.step = step;
+            call.payer = swap.route & 3;
+            _requireFit(swap, prepaid);
+            call.tokenIn = program.token(swap.indexIn);
+            call.tokenOut = program.token(swap.indexOut);
+            call.amountIn = program.u128(cursor + AMOUNT);
+            call.pool = program.addressAt(cursor + POOL);
+            if (extra != 0) call.extra = uint256(program.bytes32At(cursor + EXTRA)) >> (8 * (32 - extra));
+        }
     }
 
     function _requireFit(Swap memory swap, bool prepaid) private pure {

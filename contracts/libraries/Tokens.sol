@@ -4,14 +4,24 @@ pragma solidity 0.8.30;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IRebalanceExecutor} from "../../interfaces/IRebalanceExecutor.sol";
+import {Calls} from "./Calls.sol";
 import {Reverts} from "./Reverts.sol";
 
 /// @title Token calls whose failure names the step.
 library Tokens {
     using SafeERC20 for IERC20;
 
-    function balanceOf(address token, address account) internal view returns (uint256) {
-        return _read(token, abi.encodeCall(IERC20.balanceOf, (account)));
+    function balanceOf(address token, address account) internal view returns (uint256 amount) {
+        bytes4 selector = IERC20.balanceOf.selector;
+        bool success;
+        assembly ("memory-safe") {
+            mstore(0x00, selector)
+            mstore(0x04, account)
+            success := staticcall(gas(), token, 0x00, 0x24, 0x00, 0x20)
+            success := and(success, gt(returndatasize(), 0x1f))
+            amount := mload(0x00)
+        }
+        require(success, IRebalanceExecutor.UnreadableToken(token));
     }
 
     /// @dev What has arrived here since the balance was `balanceBefore`.
@@ -41,9 +51,8 @@ library Tokens {
 
     /// @dev After a spender had its chance: whatever it left of its allowance is taken back.
     function revoke(uint256 step, address token, address spender) internal {
-        if (_read(token, abi.encodeCall(IERC20.allowance, (address(this), spender))) != 0) {
-            approve(step, token, spender, 0);
-        }
+        bytes memory data = abi.encodeCall(IERC20.allowance, (address(this), spender));
+        if (Calls.readWord(step, token, data) != 0) approve(step, token, spender, 0);
     }
 
     function _tryApprove(address token, address spender, uint256 amount) private returns (bool) {
@@ -51,15 +60,5 @@ library Tokens {
         (bool success, bytes memory answer) = token.call(abi.encodeCall(IERC20.approve, (spender, amount)));
         if (answer.length == 0) return success && token.code.length != 0;
         return success && answer.length >= 32 && bytes32(answer) == bytes32(uint256(1));
-    }
-
-    function _read(address token, bytes memory data) private view returns (uint256 answer) {
-        bool success;
-        assembly ("memory-safe") {
-            success := staticcall(gas(), token, add(data, 0x20), mload(data), 0, 0x20)
-            success := and(success, gt(returndatasize(), 0x1f))
-            answer := mload(0)
-        }
-        require(success, IRebalanceExecutor.UnreadableToken(token));
     }
 }

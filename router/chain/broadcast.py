@@ -26,6 +26,7 @@ from router.chain.revert_reasons import reverted
 from router.chain.rpc import CallReverted
 from router.chain.signer import Signer, UnsignedTransaction, sign
 from router.errors import ExecutionReverted, GuardRefused, InconsistentAnswer, RpcFailure
+from router.tokens import Address
 
 _KNOWN = ("already known", "already imported", "already_exists", "already exists", "known transaction")
 _REFUSALS = (
@@ -148,7 +149,7 @@ class Broadcaster:
         return self.wait(entry, transaction)
 
     def resume(self) -> None:
-        """Settles what an interrupted run left open: waits for what the node has, frees the rest.
+        """Settles what an interrupted run left: waits for what the node has, frees the others.
 
         Raises:
             GuardRefused: a nonce is used, but not by the transaction that the journal knows.
@@ -257,6 +258,11 @@ class Broadcaster:
         return receipt
 
     def _why(self, transaction: Transaction, entry: Entry, receipt: Receipt) -> ExecutionReverted:
+        error = self._reason(transaction, entry, receipt)
+        error.transaction = receipt.tx_hash
+        return error
+
+    def _reason(self, transaction: Transaction, entry: Entry, receipt: Receipt) -> ExecutionReverted:
         """The reason of a mined revert: the same call again, on the state before its block and after it."""
         for number in (receipt.block_number - 1, receipt.block_number):
             try:

@@ -25,6 +25,7 @@ _AAVE_LOAN = topic("FlashLoan(address,address,address,uint256,uint8,uint256,uint
 _VAULT_LOAN = topic("FlashLoan(address,address,uint256,uint256)")
 _V3_FLASH = topic("Flash(address,address,uint256,uint256,uint256,uint256)")
 _WORD = 32
+_MISMATCHES_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ def require_equal(planned: Outcome, found: Outcome) -> None:
     """
     mismatches = compare(planned, found)
     if mismatches:
-        raise SimulationMismatch("; ".join(map(str, mismatches)))
+        more = len(mismatches) - _MISMATCHES_SHOWN
+        rest = f"; and {more} more figures" if more > 0 else ""
+        raise SimulationMismatch("; ".join(map(str, mismatches[:_MISMATCHES_SHOWN])) + rest)
 
 
 def _compare_amounts(

@@ -25,7 +25,6 @@ def simulation_file(
     """`rebalance-simulation/1`. `prices` are numeraire per whole token; `gas` is the execution's alone."""
     found = simulation.outcome
     return SimulationFile(
-        schema="rebalance-simulation/1",
         chain_id=simulation.chain_id,
         block_number=simulation.block_number,
         block_hash=simulation.block_hash,
@@ -49,7 +48,6 @@ def receipt_file(
     """`rebalance-receipt/1`: the transactions of this run in order, and the execution's figures."""
     hashes = dict.fromkeys(each.tx_hash for each in (*sent.receipts, sent.execution))
     return ReceiptFile(
-        schema="rebalance-receipt/1",
         chain_id=chain_id,
         transactions=tuple(hashes),
         block_number=sent.execution.block_number,

@@ -33,9 +33,9 @@ def print_table(
     stdout.print(table)
 
 
-def say(text: str) -> None:
-    """A sentence for people."""
-    stderr.print(text)
+def say(text: str, *, end: str = "\n", markup: bool = True) -> None:
+    """A sentence for people; `markup` False shows the text as it is."""
+    stderr.print(text, end=end, markup=markup)
 
 
 @contextmanager

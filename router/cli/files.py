@@ -55,7 +55,7 @@ numeraire = "USDC"
 tolerance_bps = 50
 # The most that execution may cost beyond the plan, in hundredths of a percent of the value traded.
 max_slippage_bps = 50
-# "pull-first": your tokens leave, then the bought ones arrive. "deliver-first": a flash loan turns that round.
+# "pull-first": your tokens leave, then the bought ones arrive. "deliver-first": the reverse, on a loan.
 settlement = "pull-first"
 loan = "auto"
 

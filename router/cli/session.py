@@ -14,6 +14,8 @@ from router.cli.settings import Settings
 from router.rebalancer import Chain, read_market
 from router.snapshot import Snapshot
 
+STATE_FOLDER = ".rebalance"
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -21,6 +23,11 @@ class Session:
 
     chain: Chain
     cache: Path | None
+
+    @property
+    def state_folder(self) -> Path:
+        """Where sent transactions are remembered."""
+        return self.cache or Path(STATE_FOLDER)
 
     def read(self, block: int | None = None) -> Snapshot:
         """The market at a block, with a progress bar."""

@@ -75,9 +75,9 @@ class Settings:
         beside = self.folder / named
         return str(beside) if beside.is_file() else named
 
-    @property
-    def max_fee_wei(self) -> int:
-        return parse_amount(self.config.max_fee_gwei, _GWEI_DECIMALS, "max_fee_gwei")
+    def max_fee_wei(self, flag: str | None) -> int:
+        """The fee cap, in wei per gas."""
+        return parse_amount(flag or self.config.max_fee_gwei, _GWEI_DECIMALS, "max_fee_gwei")
 
 
 def _from_environment(match: re.Match[str]) -> str:

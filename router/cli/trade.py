@@ -1,4 +1,4 @@
-"""`plan`, `simulate` and `send`."""
+"""`plan`, `simulate` and `send`: from a portfolio to a verified transaction."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from pathlib import Path
 
 import click
 
+from router.chain.broadcast import Sending
+from router.chain.fees import FeePolicy
+from router.chain.outcome import expected_outcome
+from router.chain.sender import SendOptions
 from router.cli.console import print_json, say
 from router.cli.session import open_session
 from router.cli.settings import (
@@ -18,12 +22,13 @@ from router.cli.settings import (
     rpc_option,
     snapshot_option,
 )
-from router.cli.views import show_plan
+from router.cli.views import show_plan, show_receipt, show_simulation
 from router.documents.plan_file import plan_to_json, save_plan
 from router.documents.portfolio_file import load_portfolio_file
 from router.documents.snapshot_file import load_snapshot_file, save_snapshot
-from router.errors import NothingToDo
-from router.rebalancer import propose, read_portfolio
+from router.errors import InconsistentAnswer, NothingToDo
+from router.rebalancer import choose_signer, execute, load_executable, propose, read_portfolio, rehearse
+from router.reports import receipt_report, simulation_report
 
 OUT = click.Path(dir_okay=False, path_type=Path)
 
@@ -77,3 +82,98 @@ def plan_command(
         show_plan(plan, market.tokens)
     if payload is None:
         raise NothingToDo(plan.reason)
+
+
+@click.command("simulate")
+@click.argument("plan_file", metavar="PLAN", type=OUT)
+@config_option
+@rpc_option
+@deployment_option
+@block_option
+@json_option
+def simulate_command(
+    plan_file: Path,
+    config: Path | None,
+    rpc: str | None,
+    deployment: str | None,
+    block: int | None,
+    as_json: bool,
+) -> None:
+    """Run the exact transactions of PLAN in process on one block, and compare them with it.
+
+    Exit code 5 where it reverts, 4 where an amount differs from the plan's.
+    """
+    plan, payload = load_executable(plan_file)
+    with open_session(load_settings(config), rpc, deployment) as session:
+        simulation = rehearse(session.chain, plan, payload, block)
+        tokens = session.chain.deployment.token_by_address
+    report = simulation_report(plan, simulation, tokens)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        show_simulation(report, tokens)
+    simulation.require(expected_outcome(plan))
+
+
+@click.command("send")
+@click.argument("plan_file", metavar="PLAN", type=OUT)
+@config_option
+@rpc_option
+@deployment_option
+@click.option("--keystore", type=OUT, help="Encrypted V3 keystore of the owner.")
+@click.option("--password-file", type=OUT, help="Its password; only its owner may read the file.")
+@click.option("--signer-url", help="A remote signer (eth_signTransaction) instead of a keystore.")
+@click.option("--max-fee-gwei", help="Never pay more per gas.")
+@click.option(
+    "--within-bounds", is_flag=True, help="Accept what the plan's bounds accept, not only equal amounts."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def send_command(
+    plan_file: Path,
+    config: Path | None,
+    rpc: str | None,
+    deployment: str | None,
+    keystore: Path | None,
+    password_file: Path | None,
+    signer_url: str | None,
+    max_fee_gwei: str | None,
+    within_bounds: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Simulate PLAN on the latest block, then sign, send and verify it.
+
+    Nothing is sent where the simulation reverts or disagrees with the plan. Running an interrupted send again
+    resumes it, and never repeats it.
+    """
+    settings = load_settings(config)
+    plan, payload = load_executable(plan_file)
+    with open_session(settings, rpc, deployment) as session:
+        chain, tokens = session.chain, session.chain.deployment.token_by_address
+        signer = choose_signer(
+            plan.owner,
+            signer_url,
+            settings.path(keystore, "keystore"),
+            password_file,
+            ask=not (yes or as_json),
+        )
+        simulation = rehearse(chain, plan, payload)
+        options = SendOptions(
+            state_folder=session.state_folder,
+            sending=Sending(fees=FeePolicy(max_fee=settings.max_fee_wei(max_fee_gwei))),
+            max_age_blocks=settings.config.max_simulation_age_blocks,
+            exact=not within_bounds,
+        )
+        if not (yes or as_json):
+            show_simulation(simulation_report(plan, simulation, tokens), tokens)
+            click.confirm(f"Send from {plan.owner} on chain {plan.chain_id}?", abort=True, err=True)
+        sent = execute(chain, signer, plan, simulation, options, progress=say)
+    report = receipt_report(plan, sent, tokens)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        show_receipt(report, tokens)
+    if not sent.verified:
+        failed = ", ".join(check.name for check in sent.checks if not check.ok)
+        raise InconsistentAnswer(f"the rebalance landed, and these checks failed: {failed}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from router.cli.console import print_table, say
+from router.documents.outputs import AmountRow, ReceiptFile, SimulationFile
 from router.fixed_point import BPS, WAD
 from router.plan import Plan
 from router.snapshot import price_text_to_e36
@@ -34,7 +35,7 @@ def percent(share: float) -> str:
     return f"{share * 100:.3f} %"
 
 
-def weights_pct(
+def weights(
     holdings: Mapping[Address, int], prices: Mapping[Address, str], tokens: Tokens
 ) -> dict[Address, float]:
     """Share of the value of all holdings, by token; tokens without a price weigh nothing."""
@@ -90,8 +91,8 @@ def show_weights(
     title: str, before: Mapping[Address, int], after: Mapping[Address, int], plan: Plan, tokens: Tokens
 ) -> None:
     """Holdings and weights before, at the target and after."""
-    weights_before = weights_pct(before, plan.prices, tokens)
-    weights_after = weights_pct(after, plan.prices, tokens)
+    weights_before = weights(before, plan.prices, tokens)
+    weights_after = weights(after, plan.prices, tokens)
     order = sorted(
         {*before, *after, *plan.targets_wad},
         key=lambda address: -max(plan.targets_wad.get(address, 0) / WAD, weights_before.get(address, 0)),
@@ -133,3 +134,44 @@ def show_cost(plan: Plan) -> None:
     )
     say(f"value {money(plan.value_before)} -> {money(plan.value_after)}, gas {plan.gas_estimate:,}")
     say(f"[bold]{plan.verdict.value}[/]: {plan.reason}")
+
+
+def show_simulation(report: SimulationFile, tokens: Tokens) -> None:
+    """Planned and simulated changes of the owner's balances, or why it reverts."""
+    if report.revert is not None:
+        say(f"[bold red]reverts[/] at block {report.block_number}: ", end="")
+        say(report.revert.message, markup=False)
+        return
+    _show_amounts(f"Simulation on block {report.block_number}", "simulated", report.amounts, tokens)
+    say(f"gas {report.gas:,}, planned {report.gas_planned:,}")
+    say("every amount equals the plan" if report.equal else "[bold red]amounts differ from the plan[/]")
+
+
+def show_receipt(report: ReceiptFile, tokens: Tokens) -> None:
+    """What happened on chain, and every check made afterwards."""
+    _show_amounts(f"Executed in block {report.block_number}", "executed", report.amounts, tokens)
+    print_table(
+        "Verification",
+        ["check", "", "found"],
+        [(check.name, "ok" if check.ok else "FAILED", check.found) for check in report.verification],
+        left=["", "found"],
+    )
+    for transaction in report.transactions:
+        say(f"transaction {transaction}")
+    say(f"gas used {report.gas_used:,} at {report.effective_gas_price_wei / 10**9:.4f} gwei")
+
+
+def _show_amounts(title: str, found: str, rows: Iterable[AmountRow], tokens: Tokens) -> None:
+    print_table(
+        title,
+        ["token", "planned", found, "equal"],
+        [
+            (
+                row.symbol,
+                signed(row.planned, tokens[row.token]),
+                signed(row.found, tokens[row.token]),
+                "yes" if row.equal else "NO",
+            )
+            for row in rows
+        ],
+    )

@@ -15,12 +15,12 @@ from router.documents.located import validate
 class Config(FileModel):
     """Defaults for the command line; flags and environment variables go before them.
 
-    Paths are relative to the file. Secrets have no place here: the password comes from a prompt, a file that only its
-    owner can read, or REBALANCE_PASSWORD.
+    Paths are relative to the file. Secrets have no place here: the password comes from a prompt, a file that
+    only its owner can read, or REBALANCE_PASSWORD.
     """
 
     schema_: Annotated[Literal["rebalance-config/1"], Field(alias="schema")] = "rebalance-config/1"
-    rpc: Annotated[str | None, Field(description="URL of the node; $NAME is taken from the environment")] = None
+    rpc: Annotated[str | None, Field(description="URL of the node; $NAME is an environment variable")] = None
     deployment: Annotated[str | None, Field(description="name of a built-in deployment, or a file")] = None
     portfolio: str | None = None
     keystore: str | None = None

@@ -85,7 +85,7 @@ class Deployment(FileModel):
     executor_factory: AddressText | None = None
 
     @property
-    def token_by_address(self) -> dict[Address, Token]:
+    def token_by_address(self) -> dict[str, Token]:
         """The tokens as the deployment tells them, not yet checked on chain."""
         return {
             entry.address: Token(self.chain_id, entry.address, entry.symbol, entry.decimals)

@@ -131,14 +131,14 @@ class ErrorFile(FileModel):
 
 
 class PoolRow(FileModel):
-    """One pool, for people to look at. `value` is numeraire units over the tokens that have a price."""
+    """One pool. `depth`: numeraire value of its first token that it takes within 1 % of its price."""
 
     kind: str
     address: AddressText
     tokens: tuple[AddressText, ...]
     symbols: tuple[str, ...]
     fee_pips: Count
-    value: Number | None = None
+    depth: Number | None = None
 
 
 class PoolsFile(FileModel):

@@ -44,6 +44,11 @@ class PortfolioFile:
         """True when the file lists no holdings, so that they are to be read from the chain."""
         return self.model.holdings is None
 
+    def settled(self, settlement: Settlement, loan: LoanPolicy) -> PortfolioFile:
+        """The same portfolio with another settlement and loan policy."""
+        update = {"settlement": settlement.value, "loan": loan.value}
+        return PortfolioFile(self.name, self.model.model_copy(update=update))
+
     def mentioned(self, snapshot: Snapshot) -> tuple[Address, ...]:
         """Every token of the targets, prices and holdings, in the order of the file."""
         model = self.model

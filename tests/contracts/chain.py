@@ -108,7 +108,10 @@ class Chain:
         for account in accounts:
             chain.evm.insert_account_info(account.address, account.info)
             for slot, value in account.storage.items():
+                # The first insertion loads the account, which would make it and later slots warm.
+                checkpoint = chain.evm.snapshot()
                 chain.evm.insert_account_storage(account.address, slot, value)
+                chain.evm.revert(checkpoint)
         return chain
 
     def at(self, number: int = BLOCK_NUMBER, timestamp: int = TIMESTAMP) -> None:
