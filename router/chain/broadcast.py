@@ -160,8 +160,8 @@ class Broadcaster:
                 self.wait(entry, None)
             elif self._count("latest") > entry.nonce:
                 raise GuardRefused(
-                    f"{entry.purpose} {entry.tx_hash} of an earlier run is unknown to the node, but its nonce "
-                    f"{entry.nonce} is used: find out what happened before sending more"
+                    f"{entry.purpose} {entry.tx_hash} of an earlier run is unknown to the node, but its "
+                    f"nonce {entry.nonce} is used: find out what happened before sending more"
                 )
             else:
                 self.journal.settle(entry.tx_hash, Status.DROPPED)

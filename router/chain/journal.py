@@ -19,6 +19,7 @@ from pathlib import Path
 from router.errors import GuardRefused
 from router.tokens import Address
 
+DEVELOPMENT_CHAINS = frozenset({1337, 31337})
 _VERSION = 1
 
 
@@ -102,13 +103,17 @@ class Journal:
 
 
 @contextmanager
-def open_journal(folder: Path, chain_id: int, account: Address) -> Iterator[Journal]:
+def open_journal(folder: Path, chain_id: int, account: Address, genesis: str = "") -> Iterator[Journal]:
     """The journal of an account, held against other processes meanwhile.
+
+    Args:
+        genesis: hash of block 0, for development chains: they share a chain id, and start over.
 
     Raises:
         GuardRefused: another process is sending for this account, or the file cannot be used.
     """
-    path = folder / f"sent-{chain_id}-{account}.json"
+    chain = f"{chain_id}-{genesis[2:10]}" if chain_id in DEVELOPMENT_CHAINS and genesis else f"{chain_id}"
+    path = folder / f"sent-{chain}-{account}.json"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)

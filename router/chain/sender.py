@@ -16,7 +16,7 @@ from router.chain.calls import Node, Transaction, balance_of, keccak_hex, read_w
 from router.chain.executor import approvals, deployment, execute_transaction, executor_address, revocations
 from router.chain.fork import Simulation, pull_limits, simulate
 from router.chain.head import BLOCK_SECONDS, read_head, require_chain
-from router.chain.journal import open_journal
+from router.chain.journal import DEVELOPMENT_CHAINS, open_journal
 from router.chain.outcome import expected_outcome, read_outcome
 from router.chain.signer import Signer
 from router.chain.verification import Verified, verify
@@ -141,7 +141,8 @@ def send_payload(
 ) -> Sent:
     """As `send_plan`, for a payload and the outcome it is to have."""
     require_chain(node, chain_id)
-    with open_journal(options.state_folder, chain_id, signer.address) as journal:
+    genesis = read_head(node, 0).hash if chain_id in DEVELOPMENT_CHAINS else ""
+    with open_journal(options.state_folder, chain_id, signer.address, genesis) as journal:
         broadcaster = Broadcaster(node, chain_id, signer, journal, options.sending, progress)
         program = decode(payload)
         executor = executor_address(factory, signer.address)

@@ -91,7 +91,7 @@ def nonce(market: Market) -> int:
 
 
 def journal_of(market: Market, folder: Path) -> Journal:
-    return Journal(folder / f"sent-{market.net.chain_id}-{market.owner}.json")
+    return Journal(next(folder.glob(f"sent-{market.net.chain_id}-*-{market.owner}.json")))
 
 
 def with_min_received(market: Market, program: Program, symbol: str, amount: int) -> Program:
