@@ -1,7 +1,9 @@
 """Everything that can go wrong, named for the condition found.
 
     RouterError
-      InputError               a file, flag or value that cannot be used; `path` says where, `nearest` what was meant
+      InputError               a file, flag or value that cannot be used; says where, and what was meant
+        EncodingError          a program outside the limits of the wire format
+        MalformedPayload       bytes that are no program; says at which offset
         Infeasible             no trade reaches the target: no pool, no path, or not enough liquidity
       PoolError                an AMM would refuse this trade
         InsufficientLiquidity  asked for more than the pool can pay, or pushed past its last tick
@@ -13,6 +15,7 @@
         SimulationMismatch     the simulation ran, and its figures are not the plan's
         StalePrice             an oracle's answer is older than the limit
       ExecutionReverted        the transaction reverts; carries the decoded reason
+        ExecutorRevert         one class for each error of the executor, in `router.reverts`
       ChainError               the node, or what it answered
         RpcFailure             no answer, a refusal, a rate limit or a truncated answer
         ChainIdMismatch

@@ -63,7 +63,7 @@ class Outcome:
         swaps: (amount in, amount out) of every Swap step, in order.
         loans: premium paid, by (lender, token), in order of borrowing.
         pulls: raw units taken from the owner, by token.
-        balance_changes: the owner's gain or loss in raw units, by token; tokens that do not change are missing.
+        balance_changes: the owner's gain or loss in raw units, by token; unchanged tokens are missing.
         gas: gas used by the whole transaction; None for a replay.
     """
 

@@ -33,7 +33,7 @@ class Portfolio:
         holdings: raw units by token.
         targets_wad: share of the portfolio's value by token, times 10**18; they sum to 10**18 exactly.
         prices: numeraire per whole token as decimal text; the user's own, over the snapshot's.
-        tolerance_bps: how far each final weight may be from its target, in hundredths of a percent of the portfolio.
+        tolerance_bps: how far each final weight may be from its target, in basis points of the portfolio.
         max_slippage_bps: how much less than planned the owner accepts, of the value traded.
         gas_price_wei: price of gas to plan with; None takes the snapshot's base fee.
         allow_tokens: where not empty, only pools whose tokens are all listed are used.

@@ -1,9 +1,9 @@
 """What the executor contract runs: bounds on the owner's balances, and typed steps between them.
 
-`router.encoder` turns a Program into calldata and back; `interfaces/IRebalanceExecutor.sol` describes the same bytes.
-Inside the executor a ledger holds, per token, what is in its hands during this transaction: pulls, loans and swaps
-paid to the executor credit it; swaps paid by the executor, deliveries and repayments debit it. Whatever is left in the
-ledger at the end goes to the owner.
+`router.encoder` turns a Program into calldata and back; `interfaces/IRebalanceExecutor.sol` describes the same
+bytes. Inside the executor a ledger holds, per token, what is in its hands during this transaction: pulls, loans and
+swaps paid to the executor credit it; swaps paid by the executor, deliveries and repayments debit it. Whatever is
+left in the ledger at the end goes to the owner.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class TokenBounds:
     Attributes:
         max_spent: raw units the owner may lose, and the most that may be pulled.
         min_received: raw units the owner must gain.
-        price_e36: numeraire per raw unit, times 10**36; 0 leaves the token out of the value and weight bounds.
-        min_weight_pips, max_weight_pips: the token's share, in millionths, of the owner's balances in all priced
-            tokens of the program. 0 and 1_000_000 bind nothing.
+        price_e36: numeraire per raw unit, times 10**36; 0 leaves the token out of value and weight bounds.
+        min_weight_pips, max_weight_pips: the token's share, in millionths, of the owner's balances in all
+            priced tokens of the program. 0 and 1_000_000 bind nothing.
     """
 
     token: Address
@@ -67,7 +67,7 @@ class TokenBounds:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """transferFrom(owner, executor, amount). `amount` None pulls what the open loans still lack of this token."""
+    """transferFrom(owner, executor, amount). `amount` None pulls what the open loans still lack of it."""
 
     token: Address
     amount: int | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 
 from router.errors import InputError, nearest
@@ -66,7 +67,9 @@ class Snapshot:
         addresses = self._by_symbol.get(name, ())
         if not addresses:
             raise InputError(
-                f"no token with symbol {name!r} in the snapshot", path=path, nearest=nearest(name, self._by_symbol)
+                f"no token with symbol {name!r} in the snapshot",
+                path=path,
+                nearest=nearest(name, self._by_symbol),
             )
         if len(addresses) > 1:
             raise InputError(f"symbol {name!r} is ambiguous: use one of {', '.join(addresses)}", path=path)
@@ -80,6 +83,4 @@ class Snapshot:
 
 def price_text_to_e36(text: str, decimals: int) -> int:
     """Decimal text per whole token -> numeraire per raw unit times 10**36, rounded down."""
-    from fractions import Fraction
-
     return int(Fraction(text) * PRICE_ONE / 10**decimals)

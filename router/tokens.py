@@ -1,6 +1,6 @@
 """Tokens, addresses, and the only conversion between raw integer amounts and decimal text.
 
-Addresses are lower-case 0x-hex strings everywhere inside the package; `to_checksum` is for people and for web3.
+Addresses are lower-case 0x-hex strings everywhere inside the package; `to_checksum` is for people and web3.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 
 from eth_utils.address import to_checksum_address
 
@@ -16,6 +17,8 @@ from router.errors import InputError
 Address = str
 
 MAX_DECIMALS = 36
+MAX_EXPONENT = 80
+"""Largest power of ten, up or down, in an amount's text."""
 _HEX_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
@@ -63,15 +66,12 @@ def parse_amount(text: str, decimals: int, path: str = "") -> int:
         raise InputError(f"{text!r} is not a number", path=path) from None
     if not value.is_finite() or value < 0:
         raise InputError(f"{text} is not a finite amount of at least zero", path=path)
-    sign, digits, exponent = value.as_tuple()
-    assert isinstance(exponent, int) and not sign
-    coefficient, shift = int("".join(map(str, digits))), exponent + decimals
-    if shift >= 0:
-        return coefficient * 10**shift
-    raw, finer = divmod(coefficient, 10**-shift)
-    if finer:
+    if value and abs(value.adjusted()) > MAX_EXPONENT:
+        raise InputError(f"{text} is out of range", path=path)
+    raw: Fraction = Fraction(value) * 10**decimals
+    if raw.denominator != 1:
         raise InputError(f"{text} has more than the token's {decimals} decimals", path=path)
-    return raw
+    return raw.numerator
 
 
 def format_amount(raw: int, decimals: int) -> str:

@@ -43,7 +43,7 @@ def _run(name: str, check: Callable[[], str]) -> Check:
         return Check.of(name=name, ok=False, found=str(error))
 
 
-class _Failed(RouterError):
+class _CheckError(RouterError):
     """A check that found something wrong."""
 
 
@@ -81,15 +81,15 @@ class _Look:
         head = self._head()
         age = int(time.time()) - head.timestamp
         if age > OLD_BLOCK_SECONDS:
-            raise _Failed(f"block {head.number} is {age} s old")
+            raise _CheckError(f"block {head.number} is {age} s old")
         return f"{head.number}, {max(age, 0)} s old, next base fee {head.next_base_fee_wei / 10**9:.3f} gwei"
 
     def _factory(self) -> str:
         factory = self.deployment.executor_factory
         if factory is None:
-            raise _Failed("none in the deployment: `brownie run deploy` deploys one")
+            raise _CheckError("none in the deployment: `brownie run deploy` deploys one")
         if not self._code(factory):
-            raise _Failed(f"no contract at {factory}")
+            raise _CheckError(f"no contract at {factory}")
         return factory
 
     def _market(self) -> str:
@@ -106,14 +106,14 @@ class _Look:
     def _executor_address(self) -> str:
         assert self.portfolio is not None
         if self.deployment.executor_factory is None:
-            raise _Failed("unknown without a factory")
+            raise _CheckError("unknown without a factory")
         return executor_address(self.deployment.executor_factory, self.portfolio.owner)
 
     def _gas_balance(self) -> str:
         assert self.portfolio is not None
         wei = to_int(self.client.call("eth_getBalance", self.portfolio.owner, "latest"), "eth_getBalance")
         if not wei:
-            raise _Failed("the owner has nothing to pay gas with")
+            raise _CheckError("the owner has nothing to pay gas with")
         return f"{format_amount(wei, _ETHER_DECIMALS)} of the native currency"
 
     def _allowances(self) -> str:
@@ -125,15 +125,15 @@ class _Look:
             if read_word(self.client, token.address, allowance(owner, executor), "latest", "allowance")
         ]
         if left:
-            raise _Failed(f"the executor may still spend {', '.join(left)}")
+            raise _CheckError(f"the executor may still spend {', '.join(left)}")
         return "the executor may spend nothing"
 
     def _keystore(self) -> str:
         assert self.keystore is not None
         address = keystore_address(self.keystore)
-        if self.portfolio is not None and address != self.portfolio.owner:
-            raise _Failed(f"holds the key of {address}, not the owner's")
-        return f"{self.keystore} holds the key of {address}"
+        if address and self.portfolio is not None and address != self.portfolio.owner:
+            raise _CheckError(f"holds the key of {address}, not the owner's")
+        return f"{self.keystore} holds the key of {address or 'an account it does not name'}"
 
     def _code(self, address: str) -> bytes:
         return to_bytes(self.client.call("eth_getCode", address, "latest"), "eth_getCode")

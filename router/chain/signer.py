@@ -154,6 +154,27 @@ def load_keystore(path: Path, password: str) -> KeySigner:
     Raises:
         InputError: no such file, not a keystore, or the wrong password.
     """
+    content = _read_keystore(path)
+    try:
+        key = bytes(Account.decrypt(content, password))
+    except ValueError:
+        raise InputError("wrong password", path=str(path)) from None
+    except Exception:
+        raise InputError("a damaged keystore", path=str(path)) from None
+    return KeySigner.from_key(key)
+
+
+def keystore_address(path: Path) -> Address | None:
+    """Whose key a keystore says it holds; None where it does not say.
+
+    Raises:
+        InputError: no such file, or not a keystore.
+    """
+    address = _read_keystore(path).get("address")
+    return f"0x{address.removeprefix('0x').lower()}" if isinstance(address, str) else None
+
+
+def _read_keystore(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except OSError as error:
@@ -162,13 +183,7 @@ def load_keystore(path: Path, password: str) -> KeySigner:
         raise InputError("not a keystore (JSON, version 3)", path=str(path)) from None
     if not isinstance(content, dict) or content.get("version") != 3 or "crypto" not in content:
         raise InputError("not a keystore (JSON, version 3)", path=str(path))
-    try:
-        key = bytes(Account.decrypt(content, password))
-    except ValueError:
-        raise InputError("wrong password", path=str(path)) from None
-    except Exception:
-        raise InputError("a damaged keystore", path=str(path)) from None
-    return KeySigner.from_key(key)
+    return content
 
 
 def write_keystore(path: Path, key: bytes, password: str) -> Address:

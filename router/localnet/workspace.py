@@ -11,7 +11,7 @@ from router.documents.files import write_bytes
 from router.localnet.chain import Localnet
 
 PASSWORD = "localnet"  # noqa: S105 - the key that it guards is public
-_KDF, _ITERATIONS = "pbkdf2", 1_000
+_ITERATIONS = 1_000
 
 
 def write_workspace(net: Localnet, folder: Path) -> None:
@@ -19,7 +19,8 @@ def write_workspace(net: Localnet, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     net.write_deployment(folder / "deployment.json")
     _write(folder / "portfolio.toml", net.portfolio_toml())
-    keystore = Account.encrypt(net.owner.private_key, PASSWORD, kdf=_KDF, iterations=_ITERATIONS)
+    key = bytes.fromhex(net.owner.private_key.removeprefix("0x"))
+    keystore = Account.encrypt(key, PASSWORD, kdf="pbkdf2", iterations=_ITERATIONS)
     _write(folder / "owner.json", json.dumps(keystore) + "\n")
     _write(folder / "password", PASSWORD + "\n")
     (folder / "password").chmod(0o600)
