@@ -108,6 +108,19 @@ class Broadcaster:
     sending: Sending
     progress: Progress
 
+    def gas_limit(self, peak_gas: int) -> int:
+        """The least limit that a transaction runs with, and the margin."""
+        return peak_gas * (100 + self.sending.gas_margin_percent) // 100
+
+    def require_affordable(self, peak_gas: int) -> None:
+        """Requires fees under the cap, and funds for this much gas.
+
+        Raises:
+            GuardRefused: says which is not so.
+        """
+        fees = choose_fees(read_head(self.node), self.sending.fees)
+        require_funds(self.node, self.signer.address, self.gas_limit(peak_gas), fees)
+
     def send(self, transaction: Transaction, peak_gas: int) -> Receipt:
         """Sends, waits, and returns the receipt of a success.
 
@@ -122,7 +135,7 @@ class Broadcaster:
         """
         head = read_head(self.node)
         fees = choose_fees(head, self.sending.fees)
-        gas_limit = min(peak_gas * (100 + self.sending.gas_margin_percent) // 100, head.gas_limit)
+        gas_limit = min(self.gas_limit(peak_gas), head.gas_limit)
         require_funds(self.node, self.signer.address, gas_limit, fees, transaction.value)
         unsigned = UnsignedTransaction(
             chain_id=self.chain_id,

@@ -7,6 +7,7 @@ and the base fee that follows. Deployment and approvals run first, each as a tra
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,8 @@ from router.errors import InconsistentAnswer
 from router.plan import Outcome
 from router.program import Borrow, Payer, Program, Pull, Swap
 from router.tokens import Address, Token
+
+_PAUSE_SECONDS = 0.2
 
 
 class Engine(StrEnum):
@@ -144,22 +147,13 @@ def simulate(
         MalformedPayload: the payload is no program.
         RpcFailure, InconsistentAnswer, InputError, MissingCode: see the node's and the readers' errors.
     """
-    program = decode(payload)
-    head = read_head(node, block)
-    executor = executor_address(factory, owner)
-    symbols = {address: token.symbol for address, token in (tokens or {}).items()}
-    bundle: tuple[Transaction, ...] = ()
-    if prepare:
-        limits = pull_limits(program)
-        bundle = (
-            *deployment(node, factory, owner, head.hash),
-            *approvals(node, owner, executor, limits, symbols=symbols, block=head.hash),
-        )
-    bundle = (*bundle, execute_transaction(executor, payload))
-    context = _context(node, head, timestamp)
-    run = _Run(program, owner, executor, bundle)
-    executed = _engine(engine, node, rpc_url, context)(run.calls())
-    return run.result(context, executed, keccak_hex(payload), tokens or {})
+    ask = _Ask(decode(payload), payload, owner, factory, tokens or {}, block, timestamp, engine, prepare)
+    try:
+        return _simulate(node, rpc_url, ask)
+    except InconsistentAnswer:
+        # A node that is just taking in a block may serve some of the state before it and some after it.
+        time.sleep(_PAUSE_SECONDS)
+        return _simulate(node, rpc_url, ask)
 
 
 def pull_limits(program: Program) -> dict[Address, int]:
@@ -190,6 +184,39 @@ def counterparties(program: Program) -> tuple[Address, ...]:
         if isinstance(step, Swap | Borrow)
     )
     return tuple(dict.fromkeys(named))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What `simulate` is asked."""
+
+    program: Program
+    payload: bytes
+    owner: Address
+    factory: Address
+    tokens: Mapping[Address, Token]
+    block: int | str
+    timestamp: int | None
+    engine: Engine
+    prepare: bool
+
+
+def _simulate(node: Node, rpc_url: str, ask: _Ask) -> Simulation:
+    head = read_head(node, ask.block)
+    executor = executor_address(ask.factory, ask.owner)
+    symbols = {address: token.symbol for address, token in ask.tokens.items()}
+    bundle: tuple[Transaction, ...] = ()
+    if ask.prepare:
+        limits = pull_limits(ask.program)
+        bundle = (
+            *deployment(node, ask.factory, ask.owner, head.hash),
+            *approvals(node, ask.owner, executor, limits, symbols=symbols, block=head.hash),
+        )
+    bundle = (*bundle, execute_transaction(executor, ask.payload))
+    context = _context(node, head, ask.timestamp)
+    run = _Run(ask.program, ask.owner, executor, bundle)
+    executed = _engine(ask.engine, node, rpc_url, context)(run.calls())
+    return run.result(context, executed, keccak_hex(ask.payload), ask.tokens)
 
 
 def _context(node: Node, head: Head, timestamp: int | None) -> BlockContext:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from router.chain.broadcast import Broadcaster, Progress, Receipt, Sending
+from router.chain.broadcast import Broadcaster, Progress, Receipt, Sending, require_call
 from router.chain.calls import Node, Transaction, balance_of, keccak_hex, read_word
 from router.chain.executor import approvals, deployment, execute_transaction, executor_address, revocations
 from router.chain.fork import Simulation, pull_limits, simulate
@@ -203,13 +203,19 @@ class _Job:
             self.broadcaster.progress(f"execute: an earlier run has sent {earlier.tx_hash}")
             return self._finish((), earlier, None)
         first = None if self.options.force else self._gate(simulation)
+        if first is not None:
+            self.broadcaster.require_affordable(sum(each.peak_gas for each in first.transactions))
         receipts: list[Receipt] = []
         try:
             receipts.extend(
                 self.broadcaster.send(each, _gas_of(each, first)) for each in self._preparations()
             )
             second = None if self.options.force else self._simulate(first)
-            execution = self.broadcaster.send(execute, _gas_of(execute, second))
+            peak_gas = _gas_of(execute, second)
+            if second is not None:
+                limit = self.broadcaster.gas_limit(peak_gas)
+                require_call(self.node, self.owner, execute, gas_limit=limit)
+            execution = self.broadcaster.send(execute, peak_gas)
         except (ExecutionReverted, GuardRefused):
             self._take_back()
             raise

@@ -1,12 +1,17 @@
-"""Programs over the local chain's real pools, and what sending them needs."""
+"""Programs over the local chain's real pools, and the calls that simulate and send them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from router.chain.broadcast import Sending
 from router.chain.calls import Transaction
+from router.chain.fork import Simulation, simulate
 from router.chain.reader import read_balances, read_snapshot
 from router.chain.rpc import RpcClient
+from router.chain.sender import SendOptions, Sent, send_payload
+from router.chain.signer import KeySigner
 from router.documents.deployment import parse_deployment
 from router.encoder import encode
 from router.localnet import Localnet
@@ -139,3 +144,55 @@ def send_raw(market: Market, transaction: Transaction, gas: int = 8_000_000) -> 
         receipt = rpc.call("eth_getTransactionReceipt", identifier)
         if receipt:
             return dict(receipt)
+
+
+def signer_of(market: Market) -> KeySigner:
+    return KeySigner.from_key(bytes.fromhex(market.net.owner.private_key[2:]))
+
+
+def options_of(folder: Path, **more: object) -> SendOptions:
+    sending = Sending(receipt_timeout_seconds=10, poll_seconds=0.01)
+    return SendOptions(**{"state_folder": folder, "sending": sending, **more})
+
+
+def simulated(market: Market, program: Program) -> Simulation:
+    return simulate(
+        market.node,
+        market.net.rpc_url,
+        owner=market.owner,
+        factory=market.factory,
+        payload=payload_of(program),
+        tokens=market.snapshot.tokens,
+    )
+
+
+def sent(
+    market: Market,
+    program: Program,
+    folder: Path,
+    *,
+    node: RpcClient | None = None,
+    simulation: Simulation | None = None,
+    chain_id: int | None = None,
+    **more: object,
+) -> Sent:
+    return send_payload(
+        node or market.node,
+        market.net.rpc_url,
+        signer_of(market),
+        payload_of(program),
+        chain_id=chain_id or market.net.chain_id,
+        expected=market.outcome(program),
+        factory=market.factory,
+        simulation=simulation,
+        tokens=market.snapshot.tokens,
+        options=options_of(folder, **more),
+    )
+
+
+def balances(market: Market) -> dict[str, int]:
+    return {token: market.net.balance_of(token, market.owner) for token in market.snapshot.tokens}
+
+
+def nonce(market: Market) -> int:
+    return int(market.net.rpc.call("eth_getTransactionCount", market.owner, "latest"), 16)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,24 +10,35 @@ import pytest
 from router.chain.broadcast import Sending
 from router.chain.executor import executor_address
 from router.chain.fees import GWEI, FeePolicy
-from router.chain.fork import Simulation, simulate
 from router.chain.journal import Journal, Status
-from router.chain.rpc import RpcClient
-from router.chain.sender import SendOptions, Sent, send_payload
+from router.chain.results import receipt_file
+from router.chain.sender import Sent, send_payload, send_plan
 from router.chain.signer import KeySigner
 from router.errors import (
     ChainIdMismatch,
     ExecutionReverted,
     GuardRefused,
-    InconsistentAnswer,
-    RpcFailure,
+    InputError,
     SimulationMismatch,
     StaleSimulation,
 )
 from router.localnet import Localnet
-from router.program import Program
+from router.plan import Cost, Plan, PlannedSwap, Verdict
+from router.program import Program, Swap
 from router.reverts import InsufficientReceived
-from tests.integration.sending import Market, deliver_first, payload_of, pull_first, read_market
+from tests.integration.sending import (
+    Market,
+    balances,
+    deliver_first,
+    nonce,
+    options_of,
+    payload_of,
+    pull_first,
+    read_market,
+    sent,
+    signer_of,
+    simulated,
+)
 
 USDC = 10**6
 
@@ -36,58 +46,6 @@ USDC = 10**6
 @pytest.fixture
 def market(fresh_chain: Localnet) -> Market:
     return read_market(fresh_chain)
-
-
-def signer_of(market: Market) -> KeySigner:
-    return KeySigner.from_key(bytes.fromhex(market.net.owner.private_key[2:]))
-
-
-def options_of(folder: Path, **more: object) -> SendOptions:
-    sending = Sending(receipt_timeout_seconds=10, poll_seconds=0.01)
-    return SendOptions(**{"state_folder": folder, "sending": sending, **more})
-
-
-def simulated(market: Market, program: Program) -> Simulation:
-    return simulate(
-        market.node,
-        market.net.rpc_url,
-        owner=market.owner,
-        factory=market.factory,
-        payload=payload_of(program),
-        tokens=market.snapshot.tokens,
-    )
-
-
-def sent(
-    market: Market,
-    program: Program,
-    folder: Path,
-    *,
-    node: RpcClient | None = None,
-    simulation: Simulation | None = None,
-    chain_id: int | None = None,
-    **more: object,
-) -> Sent:
-    return send_payload(
-        node or market.node,
-        market.net.rpc_url,
-        signer_of(market),
-        payload_of(program),
-        chain_id=chain_id or market.net.chain_id,
-        expected=market.outcome(program),
-        factory=market.factory,
-        simulation=simulation,
-        tokens=market.snapshot.tokens,
-        options=options_of(folder, **more),
-    )
-
-
-def balances(market: Market) -> dict[str, int]:
-    return {token: market.net.balance_of(token, market.owner) for token in market.snapshot.tokens}
-
-
-def nonce(market: Market) -> int:
-    return int(market.net.rpc.call("eth_getTransactionCount", market.owner, "latest"), 16)
 
 
 def journal_of(market: Market, folder: Path) -> Journal:
@@ -216,49 +174,6 @@ def test_a_second_run_does_not_send_again(market: Market, tmp_path: Path) -> Non
     assert nonce(market) == before
 
 
-class KilledError(Exception):
-    """Stands for the process being killed."""
-
-
-class Dying(RpcClient):
-    """Dies at the n-th broadcast: before it leaves, or after the node has taken it."""
-
-    def __init__(self, url: str, at: int, *, after: bool) -> None:
-        super().__init__(url)
-        self._left, self._after = at, after
-
-    def call(self, method: str, *params: object) -> object:
-        if method == "eth_sendRawTransaction":
-            self._left -= 1
-            if self._left == 0:
-                if self._after:
-                    super().call(method, *params)
-                raise KilledError
-        return super().call(method, *params)
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("at", [1, 2, 3])
-def test_an_interrupted_run_resumes_and_sends_each_transaction_once(
-    market: Market, tmp_path: Path, at: int, after: bool
-) -> None:
-    program = pull_first(market, "USDC", 1_000 * USDC)
-    start, before = nonce(market), balances(market)
-    with pytest.raises(KilledError):
-        sent(
-            market,
-            program,
-            tmp_path,
-            node=Dying(market.net.rpc_url, at, after=after),
-            simulation=simulated(market, program),
-        )
-    result = sent(market, program, tmp_path, simulation=simulated(market, program))
-    assert result.verified, result.checks
-    assert nonce(market) == start + 3
-    change = balances(market)[market.net.token("USDC")] - before[market.net.token("USDC")]
-    assert change == -1_000 * USDC
-
-
 def test_a_base_fee_above_the_cap_is_refused(market: Market, tmp_path: Path) -> None:
     program = pull_first(market, "USDC", 1_000 * USDC)
     simulation = simulated(market, program)
@@ -267,6 +182,78 @@ def test_a_base_fee_above_the_cap_is_refused(market: Market, tmp_path: Path) -> 
     with pytest.raises(GuardRefused, match="above the cap"):
         sent(market, program, tmp_path, simulation=simulation, sending=sending)
     assert nonce(market) == before
+
+
+def test_funds_that_do_not_cover_the_whole_bundle_are_refused_at_once(market: Market, tmp_path: Path) -> None:
+    program = pull_first(market, "USDC", 1_000 * USDC)
+    simulation = simulated(market, program)
+    market.net.rpc.call("anvil_setBalance", market.owner, hex(simulation.transactions[0].gas))
+    before = nonce(market)
+    with pytest.raises(GuardRefused, match="the transaction can cost"):
+        sent(market, program, tmp_path, simulation=simulation)
+    assert nonce(market) == before
+
+
+def plan_of(market: Market, program: Program) -> Plan:
+    outcome = market.outcome(program)
+    swaps = [(index, step) for index, step in enumerate(program.steps) if isinstance(step, Swap)]
+    after = {token: held + outcome.balance_changes.get(token, 0) for token, held in market.balances.items()}
+    return Plan(
+        chain_id=market.net.chain_id,
+        block_number=market.snapshot.block_number,
+        owner=market.owner,
+        swaps=tuple(
+            PlannedSwap(index, step.pool, step.kind, step.token_in, step.token_out, *amounts)
+            for (index, step), amounts in zip(swaps, outcome.swaps, strict=True)
+        ),
+        loans=(),
+        pulls=outcome.pulls,
+        program=program,
+        holdings_before=market.balances,
+        holdings_after=after,
+        targets_wad={},
+        prices=market.snapshot.prices,
+        value_before=0.0,
+        value_after=0.0,
+        cost=Cost(0.0, 0.0, 0.0, 0.0),
+        gas_estimate=300_000,
+        verdict=Verdict.TRADE,
+        reason="",
+        snapshot_hash="",
+        settlement="pull-first",
+    )
+
+
+def send_the_plan(market: Market, plan: Plan, folder: Path, signer: KeySigner | None = None) -> Sent:
+    assert plan.program is not None
+    return send_plan(
+        market.node,
+        market.net.rpc_url,
+        signer or signer_of(market),
+        plan,
+        factory=market.factory,
+        simulation=simulated(market, plan.program),
+        tokens=market.snapshot.tokens,
+        options=options_of(folder),
+    )
+
+
+def test_a_plan_is_sent_and_told_as_the_documented_file(market: Market, tmp_path: Path) -> None:
+    plan = plan_of(market, pull_first(market, "USDC", 3_000 * USDC))
+    result = send_the_plan(market, plan, tmp_path)
+    tokens = market.snapshot.tokens
+    written = receipt_file(result, plan.chain_id, tokens=tokens, prices=plan.prices).model_dump(mode="json")
+    assert written["schema"] == "rebalance-receipt/1"
+    assert all(row["equal"] for row in written["amounts"])
+    assert all(check["ok"] for check in written["verification"])
+    assert written["transactions"] == [each.tx_hash for each in result.receipts]
+
+
+def test_a_plan_of_another_account_is_not_signed(market: Market, tmp_path: Path) -> None:
+    plan = plan_of(market, pull_first(market, "USDC", 3_000 * USDC))
+    stranger = KeySigner.from_key(bytes(range(1, 33)))
+    with pytest.raises(InputError, match="the signer is"):
+        send_the_plan(market, plan, tmp_path, stranger)
 
 
 def test_pending_transactions_are_refused_unless_allowed(market: Market, tmp_path: Path) -> None:
@@ -288,61 +275,6 @@ def test_another_chain_id_is_refused_before_anything_is_signed(market: Market, t
     with pytest.raises(ChainIdMismatch):
         sent(market, program, tmp_path, simulation=simulated(market, program), chain_id=1)
     assert not list(tmp_path.iterdir())
-
-
-class Lying(RpcClient):
-    """Changes one answer."""
-
-    def __init__(self, url: str, method: str, change: Callable[[object], object]) -> None:
-        super().__init__(url)
-        self._method, self._change = method, change
-
-    def call(self, method: str, *params: object) -> object:
-        answer = super().call(method, *params)
-        return self._change(answer) if method == self._method else answer
-
-
-def altered(name: str, value: str) -> Callable[[object], object]:
-    return lambda answer: {**answer, name: value} if isinstance(answer, dict) else answer
-
-
-@pytest.mark.parametrize(
-    ("method", "change"),
-    [
-        ("eth_sendRawTransaction", lambda _: "0x" + "ab" * 32),
-        ("eth_getTransactionReceipt", altered("transactionHash", "0x" + "ab" * 32)),
-        ("eth_getTransactionReceipt", altered("from", "0x" + "ab" * 20)),
-        ("eth_getTransactionReceipt", altered("status", "0x7")),
-        ("eth_getTransactionReceipt", altered("gasUsed", "0xffffffff")),
-    ],
-)
-def test_a_node_that_lies_about_a_transaction_is_not_believed(
-    market: Market, tmp_path: Path, method: str, change: Callable[[object], object]
-) -> None:
-    program = pull_first(market, "USDC", 1_000 * USDC)
-    node = Lying(market.net.rpc_url, method, change)
-    with pytest.raises(InconsistentAnswer, match=r"not the hash|another transaction"):
-        sent(market, program, tmp_path, node=node, simulation=simulated(market, program))
-
-
-def test_a_receipt_that_does_not_come_in_time_can_be_waited_for_later(market: Market, tmp_path: Path) -> None:
-    program = pull_first(market, "USDC", 1_000 * USDC)
-    simulation = simulated(market, program)
-    market.net.rpc.call("evm_setAutomine", False)
-    try:
-        with pytest.raises(RpcFailure, match="run again"):
-            sent(
-                market,
-                program,
-                tmp_path,
-                simulation=simulation,
-                sending=Sending(receipt_timeout_seconds=0.2, poll_seconds=0.01),
-            )
-    finally:
-        market.net.rpc.call("evm_setAutomine", True)
-        market.net.mine()
-    result = sent(market, program, tmp_path, simulation=simulated(market, program))
-    assert result.verified
 
 
 def test_a_failing_disk_sends_nothing(market: Market, tmp_path: Path) -> None:
