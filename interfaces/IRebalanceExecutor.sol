@@ -55,6 +55,7 @@ interface IRebalanceExecutor {
     /// @notice A program is running already.
     error Reentered();
     error DeadlinePassed(uint256 deadline, uint256 timestamp);
+    /// @notice Block numbers are those that the chain's NUMBER opcode gives (on Arbitrum, the parent chain's).
     error OutsideBlockWindow(uint256 blockNumber, uint256 firstBlock, uint256 lastBlock);
     /// @notice No callback is due from this caller.
     error UnexpectedCallback(address caller);
@@ -83,7 +84,8 @@ interface IRebalanceExecutor {
     // --- steps that fail ---
 
     /// @notice A foreign contract reverted with `reason`, or a check of this step did; empty where it gave none.
-    /// A step is counted from 0 in the order of the program. Inside a loan the failing step is the one named.
+    /// A step is counted from 0 in the order of the program. Inside a loan the failing step is the one named. What a
+    /// token says when the last remainders are paid out belongs to no step and is passed on as it is.
     error StepFailed(uint256 step, bytes reason);
     error ZeroAmount(uint256 step);
     error LedgerTooLow(uint256 step, address token, uint256 needed, uint256 held);
@@ -104,7 +106,7 @@ interface IRebalanceExecutor {
     error UnreadableToken(address token);
     /// @notice A balance here fell while only a receipt was due.
     error BalanceFell(address token, uint256 balanceBefore, uint256 balanceAfter);
-    /// @notice Balances and amounts from 2^128 up, or worth 2^226 / 10^36 numeraire units up, are not handled.
+    /// @notice Balances and amounts from 2^128 up, or worth 2^222 / 10^36 numeraire units up, are not handled.
     error AmountTooLarge(address token, uint256 amount);
 
     // --- bounds on the owner's balances ---

@@ -11,8 +11,8 @@ library Bounds {
     using ProgramCodec for bytes;
 
     uint256 private constant PIPS = 1_000_000;
-    /// @dev 255 values below this, times PIPS, stay below 2^255.
-    uint256 private constant MAX_VALUE = 1 << 226;
+    /// @dev 255 values below this, times any u24, stay below 2^255.
+    uint256 private constant MAX_VALUE = 1 << 222;
 
     /// @dev Deadline and block window.
     function checkTime(bytes calldata program) internal view {

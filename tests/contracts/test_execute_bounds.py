@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from router.encoder import encode
 from router.program import Check, Program, Pull, TokenBounds
 from tests.contracts.chain import Reverted, calldata
 from tests.contracts.steps import FROM_OWNER, PREPAID, TO_NEXT_POOL, TO_OWNER, swap
@@ -143,6 +144,19 @@ def test_value_too_large_to_sum_is_refused(world: World) -> None:
     world.mint("USD", OWNER, 1 << 110)
     with world.errors.expects("AmountTooLarge", token=world.tokens["USD"]):
         world.execute(program)
+
+
+def test_weights_hold_at_the_largest_values(world: World) -> None:
+    """Products with the widest weights that the bytes can carry do not wrap around."""
+    world.mint("GOV", OWNER, (1 << 94) - 1 - world.balance("GOV"))
+    bounds = world.bounds("GOV", price_e36=MAX_U128, min_weight_pips=PIPS)
+    payload = bytearray(encode(world.program([bounds])))
+    world.execute(bytes(payload))
+    payload[-3:] = b"\xff\xff\xff"
+    world.execute(bytes(payload))
+    payload[-6:-3] = b"\xff\xff\xff"
+    with world.errors.expects("WeightOutOfBounds", weightPips=PIPS, minWeightPips=0xFFFFFF):
+        world.execute(bytes(payload))
 
 
 def test_balance_too_large_to_hold_is_refused(world: World) -> None:
