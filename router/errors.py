@@ -2,7 +2,7 @@
 
     RouterError
       InputError               a file, flag or value that cannot be used; says where, and what was meant
-        EncodingError          a program outside the limits of the wire format
+        EncodingError          a program that has no wire form
         MalformedPayload       bytes that are no program; says at which offset
         Infeasible             no trade reaches the target: no pool, no path, or not enough liquidity
       PoolError                an AMM would refuse this trade
