@@ -154,17 +154,11 @@ def _require_paths(
     sinks: Set[Address],
     max_hops: int,
 ) -> None:
-    for token in sorted(sources | sinks):
-        if token in pruned:
-            continue
-        name, verb = valuation.symbol(token), "bought" if token in sinks else "sold"
-        if token not in whole:
-            raise Infeasible(
-                f"no usable pool trades {name}: none of it can be {verb}", path=f"targets.{name}"
-            )
-        raise Infeasible(
-            f"no path of at most {max_hops} pools: no {name} can be {verb}", path=f"targets.{name}"
-        )
+    for graph_, reason in ((whole, "no usable pool trades it"), (pruned, f"no path of at most {max_hops} pools")):
+        for token in sorted(sources | sinks):
+            if token not in graph_:
+                name, verb = valuation.symbol(token), "bought" if token in sinks else "sold"
+                raise Infeasible(f"{reason}: no {name} can be {verb}", path=f"targets.{name}")
 
 
 def _market(valuation: Valuation, swaps: graph.SwapGraph, limit: float, gas_price: float) -> Market:

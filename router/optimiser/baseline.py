@@ -55,7 +55,7 @@ def propose(market: Market, goal: Goal, max_hops: int) -> tuple[Proposal, ...]:
     plain = max(simple, key=_rank, default=found[0])
     best = _drop_legs(market, goal, max([*found, plain], key=_rank))
     chosen = [best] if best.solution is plain.solution else [best, plain]
-    return tuple(chosen)
+    return tuple(resolve(market, goal, proposal) for proposal in chosen)
 
 
 def _rank(proposal: Proposal) -> tuple[bool, float]:
@@ -65,7 +65,7 @@ def _rank(proposal: Proposal) -> tuple[bool, float]:
 def resolve(market: Market, goal: Goal, proposal: Proposal) -> Proposal:
     """The best flows for another goal over the pools of a proposal, in its order."""
     edges = [flow.edge for flow in proposal.flows]
-    return _along(market, goal, edges, proposal.order)
+    return _along(market, goal, edges, proposal.order, SHARED_POOL_ROUNDS)
 
 
 def _on(market: Market, goal: Goal, edges: Iterable[Edge]) -> Proposal:
@@ -75,15 +75,15 @@ def _on(market: Market, goal: Goal, edges: Iterable[Edge]) -> Proposal:
     return _along(market, goal, edges, token_order(fair.flows))
 
 
-def _along(market: Market, goal: Goal, edges: Iterable[Edge], order: Sequence[int]) -> Proposal:
+def _along(market: Market, goal: Goal, edges: Iterable[Edge], order: Sequence[int], rounds: int = 1) -> Proposal:
     """The best flows over those of the edges that lead from an earlier to a later token.
 
     A pool of three or more tokens that is used on several pairs is priced, for each later pair, on the state that the
-    earlier ones leave; that is repeated until the flows settle.
+    earlier ones leave; more rounds let the flows settle.
     """
     proposal = _once(market, goal, ascending(edges, order), order)
-    originals = {edge.name: edge for edge in edges}
-    for _ in range(SHARED_POOL_ROUNDS):
+    originals = {edge.name: edge for edge in market.edges}
+    for _ in range(rounds):
         uses = Counter(flow.edge.pool.address for flow in proposal.flows)
         if max(uses.values(), default=0) < 2:
             break

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log
+from math import isfinite, log
 
 from router.optimiser.curve import Curve
 from router.optimiser.elimination import solve_on_graph
@@ -96,16 +96,32 @@ def solve(market: Market, goal: Goal, *, fair: bool = False) -> Solution:
     for _ in range(MAX_STEPS):
         if state.gap < GAP and state.worst < RESIDUAL and state.stray < STRAY:
             break
-        along = _newton(point, state, arcs, goal.weights)
-        share = 1.0
-        for _ in range(HALVINGS):
-            trial = along(share)
-            tried = _evaluate(trial, arcs, held, goal.weights, scale)
-            if tried.merit <= (1 - LEAST_GAIN * share) * state.merit:
-                break
-            share /= 2
-        point, state = trial, tried
+        try:
+            point, state = _advance(point, state, arcs, held, goal)
+        except ArithmeticError:
+            break
     return _solution(point, arcs, held, goal.weights, scale)
+
+
+def _advance(
+    point: _Point, state: _State, arcs: list[_Arc], held: list[float], goal: Goal
+) -> tuple[_Point, _State]:
+    """One Newton step, halved until the optimality conditions are better met, or as short as that gets.
+
+    Raises:
+        ArithmeticError: the linear system has no finite solution.
+    """
+    along = _newton(point, state, arcs, goal.weights)
+    share = 1.0
+    for _ in range(HALVINGS):
+        trial = along(share)
+        tried = _evaluate(trial, arcs, held, goal.weights, goal.scale)
+        if tried.merit <= (1 - LEAST_GAIN * share) * state.merit:
+            break
+        share /= 2
+    if not isfinite(tried.merit):
+        raise ArithmeticError("the step is not finite")
+    return trial, tried
 
 
 def _start(arcs: list[_Arc], held: list[float]) -> _Point:

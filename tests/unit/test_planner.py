@@ -342,7 +342,7 @@ def test_plan_refuses_deliver_first_without_a_loan() -> None:
 
 
 def test_plan_names_a_target_without_a_pool() -> None:
-    with pytest.raises(Infeasible, match="no usable pool trades BTC"):
+    with pytest.raises(Infeasible, match="no usable pool trades it: no BTC can be bought"):
         plan(snapshot([v2(0, "USD", "ETH", 1e6)]), portfolio({"USD": 1e4}, {"BTC": 1.0}))
 
 
