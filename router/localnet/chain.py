@@ -12,7 +12,7 @@ from typing import Any
 from router.documents.files import write_bytes
 from router.errors import InputError, nearest
 from router.localnet.accounts import LocalAccount, Roles, local_accounts, roles
-from router.localnet.anvil import AnvilProcess, find_anvil, start_anvil
+from router.localnet.anvil import GAS_LIMIT, AnvilProcess, find_anvil, start_anvil
 from router.localnet.artifacts import Artifacts, find_project_root
 from router.localnet.deploy_base import FEED_DECIMALS, mint
 from router.localnet.deploy_morpho import compile_morpho
@@ -33,11 +33,12 @@ class Localnet:
     scenario: Scenario
     world: World
     artifacts: Artifacts
-    process: AnvilProcess
+    process: AnvilProcess | None
+    """None where somebody else runs the node."""
 
     @property
     def rpc_url(self) -> str:
-        return self.process.url
+        return self.rpc.url
 
     @property
     def chain_id(self) -> int:
@@ -214,6 +215,27 @@ def start_localnet(
         finally:
             if state_out is not None:
                 net.dump(state_out)
+
+
+@contextlib.contextmanager
+def build_localnet(url: str, scenario: Path | None = None) -> Iterator[Localnet]:
+    """The same on an empty anvil that somebody else runs and ends, e.g. Brownie. It keeps its own chain id.
+
+    Raises:
+        InputError: a bad scenario, missing tools, or a node of another chain id.
+        RpcFailure: no node there, or not anvil.
+    """
+    loaded = load_scenario(scenario or DEFAULT_SCENARIO)
+    artifacts = Artifacts(find_project_root())
+    with LocalRpc(url) as rpc:
+        if (found := int(rpc.call("eth_chainId"), 16)) != loaded.chain_id:
+            raise InputError(f"the node is of chain {found}, the scenario of {loaded.chain_id}", path=url)
+        rpc.call("evm_setBlockGasLimit", hex(GAS_LIMIT))
+        world = build_world(rpc, artifacts, loaded, roles(), compile_morpho(artifacts.root))
+        net = Localnet(rpc, loaded, world, artifacts, None)
+        net.set_base_fee(loaded.base_fee_wei)
+        net.mine()
+        yield net
 
 
 def _saved_start(scenario: Scenario, state_in: Path | None, cached_at: Path | None) -> SavedState | None:
