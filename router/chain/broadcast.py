@@ -61,7 +61,7 @@ class Sending:
 
     Attributes:
         fees: cap and tip.
-        gas_margin_percent: added to the gas limit that the simulation found to be enough.
+        gas_margin_percent: added to what the simulation spent; covers the 64th that inner calls hold back.
         allow_pending: queue behind transactions that are not mined yet, instead of refusing.
         receipt_timeout_seconds: how long to wait for one receipt.
         poll_seconds: pause between looks.
@@ -109,7 +109,7 @@ class Broadcaster:
     progress: Progress
 
     def gas_limit(self, peak_gas: int) -> int:
-        """The least limit that a transaction runs with, and the margin."""
+        """What is spent before the refund, and the margin."""
         return peak_gas * (100 + self.sending.gas_margin_percent) // 100
 
     def require_affordable(self, peak_gas: int) -> None:
@@ -125,7 +125,7 @@ class Broadcaster:
         """Sends, waits, and returns the receipt of a success.
 
         Args:
-            peak_gas: the least gas limit that the transaction runs with.
+            peak_gas: what it spends before its refund.
 
         Raises:
             GuardRefused: fee cap, funds, pending transactions, or the node's refusal of this transaction.

@@ -45,7 +45,7 @@ class SimulatedTransaction:
     Attributes:
         data_hash: keccak256 of its data.
         gas: as its receipt will show it.
-        peak_gas: the least gas limit it runs with; more than `gas` where storage is cleared.
+        peak_gas: spent before the refund; see `machine.Executed`.
     """
 
     purpose: str

@@ -4,6 +4,9 @@ pyrevm keeps warm what a call has touched, and remembers storage as it was on th
 be charged as part of the first. Each transaction here runs in a checkpoint; its writes are read out of the
 journal, the checkpoint is undone, and the writes go into the database below. The next transaction starts cold
 on the state that the last one left, and uses the gas that its receipt will show.
+
+The EVM is of Cancun; the calldata floor of Prague is added here. It does not know code delegation of accounts
+that are called, precompiles and prices later than Cancun, and the separate data fees of rollups.
 """
 
 from __future__ import annotations
@@ -62,7 +65,7 @@ class Executed:
 
     Attributes:
         gas: as the receipt will show it.
-        peak_gas: the least gas limit that it runs with: `gas` before the refund.
+        peak_gas: spent before the refund. A gas limit needs it, and a 64th more for each call inside a call.
         revert: its revert data; None where it succeeded.
         halt: why the EVM stopped otherwise.
     """

@@ -305,7 +305,7 @@ class _Job:
 
 
 def _gas_of(transaction: Transaction, simulation: Simulation | None) -> int:
-    """The least gas limit that the simulation found for this transaction; a generous one where forced."""
+    """What the simulation spent on this transaction before the refund; a generous guess where forced."""
     for each in simulation.transactions if simulation else ():
         if (each.to, each.data_hash) == (transaction.to, transaction.data_hash):
             return each.peak_gas

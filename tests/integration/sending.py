@@ -138,6 +138,7 @@ def send_raw(market: Market, transaction: Transaction, gas: int = 8_000_000) -> 
         "to": transaction.to,
         "data": "0x" + transaction.data.hex(),
         "gas": hex(gas),
+        "value": hex(transaction.value),
     }
     identifier = rpc.call("eth_sendTransaction", sent)
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -224,7 +225,13 @@ def plan_of(market: Market, program: Program) -> Plan:
     )
 
 
-def send_the_plan(market: Market, plan: Plan, folder: Path, signer: KeySigner | None = None) -> Sent:
+def send_the_plan(
+    market: Market,
+    plan: Plan,
+    folder: Path,
+    signer: KeySigner | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Sent:
     assert plan.program is not None
     return send_plan(
         market.node,
@@ -235,6 +242,7 @@ def send_the_plan(market: Market, plan: Plan, folder: Path, signer: KeySigner | 
         simulation=simulated(market, plan.program),
         tokens=market.snapshot.tokens,
         options=options_of(folder),
+        progress=progress,
     )
 
 
@@ -247,6 +255,16 @@ def test_a_plan_is_sent_and_told_as_the_documented_file(market: Market, tmp_path
     assert all(row["equal"] for row in written["amounts"])
     assert all(check["ok"] for check in written["verification"])
     assert written["transactions"] == [each.tx_hash for each in result.receipts]
+
+
+def test_no_key_reaches_progress_journal_or_result(market: Market, tmp_path: Path) -> None:
+    plan = plan_of(market, pull_first(market, "USDC", 3_000 * USDC))
+    said: list[str] = []
+    result = send_the_plan(market, plan, tmp_path, progress=said.append)
+    written = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert said
+    for text in ("\n".join(said), written, repr(result), repr(signer_of(market))):
+        assert market.net.owner.private_key[2:] not in text
 
 
 def test_a_plan_of_another_account_is_not_signed(market: Market, tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from router.chain.broadcast import require_call
-from router.chain.calls import approve
+from router.chain.calls import Transaction, approve
 from router.chain.executor import approvals, deployment, execute_transaction, executor_address
 from router.chain.fork import Engine, Simulation, pull_limits, simulate
-from router.chain.head import BLOCK_SECONDS
+from router.chain.head import BLOCK_SECONDS, read_head
 from router.chain.machine import BlockContext, Machine
 from router.chain.results import simulation_file
 from router.errors import ExecutionReverted, InputError, RpcFailure, SimulationMismatch
@@ -241,6 +241,44 @@ def test_the_owner_may_have_delegated_its_code(market: Market) -> None:
     program = pull_first(market, "USDC", 1_000 * USDC)
     simulation = run(market, program)
     simulation.require(market.outcome(program))
+
+
+@pytest.mark.parametrize(
+    ("padding", "value"), [(b"", 0), (b"\xff" * 3_000, 0), (bytes(3_000), 0), (b"", 5)], ids=str
+)
+def test_plain_and_calldata_heavy_transactions_use_the_receipts_gas(
+    market: Market, padding: bytes, value: int
+) -> None:
+    token, head = market.net.token("USDC"), read_head(market.node)
+    spender = market.net.trader.address
+    transaction = approve(token, "USDC", spender, 7)
+    if value:
+        transaction = Transaction("pay", spender, b"", value)
+    transaction = dataclasses.replace(transaction, data=transaction.data + padding)
+    context = BlockContext(
+        market.net.chain_id, head.hash, head.number + 1, head.timestamp + BLOCK_SECONDS,
+        head.next_base_fee_wei, head.coinbase, head.gas_limit, head.calldata_floor,
+    )  # fmt: skip
+    ran = Machine(market.net.rpc_url, context).run(market.owner, transaction)
+    assert ran.gas == int(send_raw(market, transaction)["gasUsed"], 16)
+
+
+def test_clearing_storage_needs_more_gas_at_its_peak_than_it_uses(market: Market) -> None:
+    token, spender = market.net.token("USDC"), market.net.trader.address
+    send_raw(market, approve(token, "USDC", spender, 7))
+    head = read_head(market.node)
+    context = BlockContext(
+        market.net.chain_id, head.hash, head.number + 1, head.timestamp + BLOCK_SECONDS,
+        head.next_base_fee_wei, head.coinbase, head.gas_limit, head.calldata_floor,
+    )  # fmt: skip
+    revoke = approve(token, "USDC", spender, 0)
+    machine = Machine(market.net.rpc_url, context)
+    ran = machine.run(market.owner, revoke)
+    assert ran.gas < ran.peak_gas
+    short = send_raw(market, revoke, gas=ran.gas)
+    assert short["status"] == "0x0"
+    receipt = send_raw(market, revoke, gas=ran.peak_gas * 120 // 100)
+    assert (receipt["status"], int(receipt["gasUsed"], 16)) == ("0x1", ran.gas)
 
 
 def test_a_block_that_does_not_exist_is_an_input_error(market: Market) -> None:
