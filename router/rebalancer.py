@@ -9,11 +9,14 @@ from pathlib import Path
 
 from router.chain.calls import to_bytes, to_mapping
 from router.chain.fork import Simulation, simulate
+from router.chain.outcome import expected_outcome
 from router.chain.reader import read_balances, read_snapshot
+from router.chain.results import receipt_file, simulation_file
 from router.chain.rpc import RpcClient
 from router.chain.sender import SendOptions, Sent, send_plan
 from router.chain.signer import RemoteSigner, Signer, load_keystore, read_password
 from router.documents.deployment import Deployment
+from router.documents.outputs import ReceiptFile, SimulationFile
 from router.documents.plan_file import load_plan
 from router.documents.portfolio_file import PortfolioFile
 from router.documents.snapshot_file import snapshot_hash
@@ -160,3 +163,20 @@ def execute(
         options=options,
         progress=progress,
     )
+
+
+def simulation_report(chain: Chain, proposed: Plan, simulation: Simulation) -> SimulationFile:
+    """A plan's simulation beside the plan, in the form that commands print."""
+    return simulation_file(
+        simulation,
+        expected_outcome(proposed),
+        tokens=chain.deployment.token_by_address,
+        prices=proposed.prices,
+        gas_planned=proposed.gas_estimate,
+    )
+
+
+def receipt_report(chain: Chain, proposed: Plan, sent: Sent) -> ReceiptFile:
+    """What a plan did on chain, in the form that commands print."""
+    tokens = chain.deployment.token_by_address
+    return receipt_file(sent, proposed.chain_id, tokens=tokens, prices=proposed.prices)

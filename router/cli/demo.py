@@ -12,6 +12,7 @@ from pathlib import Path
 from router.chain.executor import executor_address
 from router.chain.fork import Simulation
 from router.chain.outcome import expected_outcome
+from router.chain.results import revert_entry
 from router.chain.revert_reasons import explain
 from router.chain.rpc import RpcClient
 from router.chain.sender import SendOptions, Sent
@@ -29,8 +30,16 @@ from router.localnet import Localnet, start_localnet
 from router.plan import Outcome, Plan
 from router.pools.depth import depth_within
 from router.portfolio import LoanPolicy, Settlement
-from router.rebalancer import Chain, execute, propose, read_market, read_portfolio, rehearse
-from router.reports import receipt_report, revert_report, simulation_report, verification
+from router.rebalancer import (
+    Chain,
+    execute,
+    propose,
+    read_market,
+    read_portfolio,
+    receipt_report,
+    rehearse,
+    simulation_report,
+)
 from router.snapshot import Snapshot
 from router.tokens import Address, Token, parse_amount
 
@@ -107,8 +116,8 @@ def _rebalance(stage: Stage, name: str, settlement: Settlement, loan: LoanPolicy
     sent = execute(stage.chain, stage.signer, plan, simulation, stage.options())
     if not stage.quiet:
         show_plan(plan, market.tokens)
-        show_simulation(simulation_report(plan, simulation, stage.tokens), stage.tokens)
-        show_receipt(receipt_report(plan, sent, stage.tokens), stage.tokens)
+        show_simulation(simulation_report(stage.chain, plan, simulation), stage.tokens)
+        show_receipt(receipt_report(stage.chain, plan, sent), stage.tokens)
     return _run_report(stage, name, loan, plan, sent)
 
 
@@ -139,7 +148,7 @@ def _refused_by_simulation(
         execute(stage.chain, stage.signer, plan, simulation, stage.options())
     except RouterError as error:
         if not stage.quiet:
-            show_simulation(simulation_report(plan, simulation, stage.tokens), stage.tokens)
+            show_simulation(simulation_report(stage.chain, plan, simulation), stage.tokens)
         say(f"send refuses, exit code {error.exit_code}: {error}", markup=False)
         return RefusalReport.of(
             name="the simulation refuses",
@@ -147,7 +156,7 @@ def _refused_by_simulation(
             exit_code=error.exit_code,
             error=type(error).__name__,
             message=str(error),
-            revert=revert_report(simulation.revert) if simulation.revert else None,
+            revert=revert_entry(simulation.revert) if simulation.revert else None,
             balances_unchanged=stage.balances() == before,
         )
     raise RouterError("a plan whose market had moved was not refused")
@@ -166,7 +175,7 @@ def _refused_by_executor(stage: Stage, plan: Plan, before: Mapping[Address, int]
             exit_code=error.exit_code,
             error=type(error).__name__,
             message=str(error),
-            revert=revert_report(explain(error.data)),
+            revert=revert_entry(explain(error.data)),
             transaction=error.transaction or None,
             balances_unchanged=unchanged,
         )
@@ -216,7 +225,7 @@ def _run_report(stage: Stage, name: str, loan: LoanPolicy, plan: Plan, sent: Sen
         value_before=plan.value_before,
         value_after=plan.value_after,
         transactions=tuple(receipt.tx_hash for receipt in sent.receipts),
-        verification=verification(sent),
+        verification=receipt_report(stage.chain, plan, sent).verification,
     )
 
 

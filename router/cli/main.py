@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
-from router.cli.console import print_json, stderr
+from router.cli.console import print_json, say, tell
 from router.documents.outputs import ErrorFile
-from router.errors import InputError, RouterError
+from router.errors import ExecutionReverted, InputError, RouterError, nearest
 
 INTERRUPTED = 130
 
 COMMANDS = {
     "init": ("files", "write a commented config and portfolio to start from"),
-    "doctor": ("market", "check node, deployment, executor, feeds, keys and tools"),
+    "doctor": ("market", "check node, deployment, executor, gas, allowances and keystore"),
     "status": ("market", "holdings, weights and drift"),
     "pools": ("market", "the pools that the planner sees"),
     "plan": ("trade", "find the cheapest way to the target weights"),
@@ -37,7 +37,7 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            raise InputError(f"no such command: {cmd_name}", nearest=nearest(cmd_name, COMMANDS))
         module = importlib.import_module(f"router.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
@@ -67,33 +67,43 @@ def run(arguments: list[str]) -> int:
     """Runs the command line; the exit code."""
     as_json = "--json" in arguments
     try:
-        group.main(args=arguments, prog_name="rebalance", standalone_mode=False)
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
+        code = group.main(args=arguments, prog_name="rebalance", standalone_mode=False)
+        sys.stdout.flush()
     except click.Abort:
-        stderr.print("interrupted")
+        say("interrupted")
         return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        say(error.ctx.get_help() if error.ctx else "", markup=False)
+        return InputError.exit_code
     except click.ClickException as error:
         return _report(InputError(error.format_message()), as_json)
     except RouterError as error:
         return _report(error, as_json)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return 0
     except OSError as error:
         return _report(InputError(error.strerror or str(error), path=str(error.filename or "")), as_json)
     except KeyboardInterrupt:
-        stderr.print("interrupted")
+        say("interrupted")
         return INTERRUPTED
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _report(error: RouterError, as_json: bool) -> int:
-    if as_json:
-        print_json(ErrorFile.of(**_error_fields(error)).to_json())
-    stderr.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-    stderr.print(str(error), markup=False)
+    tell(error)
+    try:
+        if as_json:
+            print_json(ErrorFile.of(**_error_fields(error)).to_json())
+        sys.stdout.flush()
+    except OSError:  # stdout is what failed
+        _drop_stdout()
     return error.exit_code
+
+
+def _drop_stdout() -> None:
+    """What stdout still holds cannot be written: the interpreter shall not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _error_fields(error: RouterError) -> dict[str, Any]:
@@ -104,4 +114,9 @@ def _error_fields(error: RouterError) -> dict[str, Any]:
     }
     if isinstance(error, InputError):
         fields |= {"message": error.message, "path": error.path, "nearest": error.nearest}
+    if isinstance(error, ExecutionReverted):
+        from router.chain.revert_reasons import explain
+        from router.reports import revert_report
+
+        fields["revert"] = revert_report(explain(error.data))
     return fields

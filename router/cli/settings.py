@@ -53,12 +53,15 @@ class Settings:
         """The node's URL, with environment variables filled in.
 
         Raises:
-            InputError: no URL, or a variable that is not set.
+            InputError: no URL, a variable that is not set, or neither http nor https; the URL is not shown.
         """
         text = flag or self.config.rpc
         if not text:
             raise InputError(f"name a node: --rpc URL, REBALANCE_RPC, or rpc in {CONFIG_NAME}", path="rpc")
-        return _VARIABLE.sub(_from_environment, text)
+        url = _VARIABLE.sub(_from_environment, text)
+        if not url.startswith(("http://", "https://")):
+            raise InputError("should be a URL that starts with http:// or https://", path="rpc")
+        return url
 
     def deployment(self, flag: str | None) -> str:
         """A built-in deployment's name, or a file's path.
@@ -112,5 +115,5 @@ deployment_option = _option(
 )
 portfolio_option = _option("--portfolio", type=FILE, help="Portfolio file, .toml or .json.")
 snapshot_option = _option("--snapshot", type=FILE, help="Snapshot file instead of a node.")
-block_option = _option("--block", type=int, help="Block to read; the latest if not given.")
+block_option = _option("--block", type=click.IntRange(0), help="Block to read; the latest if not given.")
 json_option = _option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

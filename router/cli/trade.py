@@ -27,8 +27,16 @@ from router.documents.plan_file import plan_to_json, save_plan
 from router.documents.portfolio_file import load_portfolio_file
 from router.documents.snapshot_file import load_snapshot_file, save_snapshot
 from router.errors import InconsistentAnswer, NothingToDo
-from router.rebalancer import choose_signer, execute, load_executable, propose, read_portfolio, rehearse
-from router.reports import receipt_report, simulation_report
+from router.rebalancer import (
+    choose_signer,
+    execute,
+    load_executable,
+    propose,
+    read_portfolio,
+    receipt_report,
+    rehearse,
+    simulation_report,
+)
 
 OUT = click.Path(dir_okay=False, path_type=Path)
 
@@ -107,7 +115,7 @@ def simulate_command(
     with open_session(load_settings(config), rpc, deployment) as session:
         simulation = rehearse(session.chain, plan, payload, block)
         tokens = session.chain.deployment.token_by_address
-    report = simulation_report(plan, simulation, tokens)
+    report = simulation_report(session.chain, plan, simulation)
     if as_json:
         print_json(report.to_json())
     else:
@@ -166,10 +174,10 @@ def send_command(
             exact=not within_bounds,
         )
         if not (yes or as_json):
-            show_simulation(simulation_report(plan, simulation, tokens), tokens)
+            show_simulation(simulation_report(chain, plan, simulation), tokens)
             click.confirm(f"Send from {plan.owner} on chain {plan.chain_id}?", abort=True, err=True)
         sent = execute(chain, signer, plan, simulation, options, progress=say)
-    report = receipt_report(plan, sent, tokens)
+    report = receipt_report(chain, plan, sent)
     if as_json:
         print_json(report.to_json())
     else:
