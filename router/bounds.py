@@ -69,7 +69,8 @@ def bounded(
     Args:
         pulls: raw units taken from the owner; no more may be.
         changes: planned change of the owner's balances.
-        weights: bound the final weights too; only right where the owner's balances are the portfolio's holdings.
+        weights: bound the final weights too; only right where the owner's balances are the portfolio's
+            holdings.
     """
     slippage = valuation.portfolio.max_slippage_bps
     tokens = set(used_tokens(steps)) | (set(valuation.tokens) if weights else set())
@@ -85,7 +86,8 @@ def bounded(
 
 
 def _weight_band(valuation: Valuation, token: Address) -> tuple[int, int]:
-    """The target with its tolerance, and room for slippage; tokens that are only passed through are not bound."""
+    """The target with its tolerance, and room for slippage; tokens that are only passed through are not
+    bound."""
     if token not in valuation.tokens:
         return 0, PIPS
     room = (valuation.portfolio.tolerance_bps + valuation.portfolio.max_slippage_bps) * PIPS_PER_BPS

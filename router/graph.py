@@ -1,4 +1,5 @@
-"""The swap graph: tokens are nodes, each direction of each pool is an edge. Pruned to what one rebalance can use."""
+"""The swap graph: tokens are nodes, each direction of each pool is an edge. Pruned to what one rebalance can
+use."""
 
 from __future__ import annotations
 
@@ -14,13 +15,19 @@ from router.tokens import Address
 
 DEFAULT_MAX_HOPS = 3
 MISPRICED_CAP = 0.01
-"""How much better than the reference prices a pool may pay before it is refused as mispriced: its price, the reference
-price or the token itself is not what it seems, and a planner that believed it would chase profit that is not there."""
+"""How much better than the reference prices a pool may pay before it is refused as mispriced: its price, the
+reference price or the token itself is not what it seems, and a planner that believed it would chase profit
+that is not there."""
 DEPTH_SHARE = 1e-3
-"""The share of the traded value that a pool must absorb at no less than half its marginal rate; below, it is dust."""
+"""The share of the traded value that a pool must absorb at no less than half its marginal rate; below, it is
+dust."""
 DEPTH_LOSS = 0.5
+RANK_SHARE = 0.1
+"""The share of the traded value at which depth is measured, for ranking, in pools that can take it."""
+LEAST_LOSS = 1e-12
 LEAST_PROBE = 10_000
-"""Raw units that the probe moves on either side, where the trade is that large, so that rounding is not taken for loss."""
+"""Raw units that the probe moves on either side, where the trade is that large, so that rounding is not
+taken for loss."""
 HUB_LOSS = 0.9
 """What a pool that touches no held or wanted token must pay for that share, in value per value."""
 MAX_HUBS = 28
@@ -35,7 +42,8 @@ class Hop:
 
     Attributes:
         rate: marginal rate at zero, fee included, in value per value at reference prices.
-        depth: value in per unit of relative rate loss, measured at the probe size; infinite for a flat pool.
+        depth: value in per unit of relative rate loss, measured at a tenth of the trade; infinite for a flat
+            pool.
     """
 
     pool: Pool
@@ -47,7 +55,8 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class SwapGraph:
-    """The pools that one rebalance may use. `graph` is a networkx MultiDiGraph with a `hop` on each edge, keyed by pool."""
+    """The pools that one rebalance may use. `graph` is a networkx MultiDiGraph with a `hop` on each edge,
+    keyed by pool."""
 
     graph: nx.MultiDiGraph
     notes: tuple[str, ...] = ()
@@ -77,7 +86,8 @@ def build(
     """All usable directions of all usable pools.
 
     Args:
-        prices: numeraire per raw unit; tokens without a price are not traded, for nothing would tell profit from error.
+        prices: numeraire per raw unit; tokens without a price are not traded, for nothing would tell profit
+            from error.
         traded_value: numeraire value that the rebalance moves; sets the size that dust pools are measured at.
         ends: held and wanted tokens.
         allow: where not empty, only pools whose tokens are all listed are used.
@@ -132,8 +142,15 @@ def _measure(
     achieved = paid * price_out / (probe * price_in)
     if not rate > 0 or achieved < DEPTH_LOSS * rate:
         return None
-    loss = 1 - achieved / rate
-    return Hop(pool, token_in, token_out, rate, probe * price_in / loss if loss > 1e-12 else float("inf"))
+    large = max(probe, int(traded_value * RANK_SHARE / price_in))
+    try:
+        amount, paid = large, pool.quote_exact_in(token_in, token_out, large)
+    except PoolError:
+        amount = probe
+    loss = 1 - paid * price_out / (amount * price_in) / rate
+    return Hop(
+        pool, token_in, token_out, rate, amount * price_in / loss if loss > LEAST_LOSS else float("inf")
+    )
 
 
 def _worth(hop: Hop, ends: Set[Address]) -> bool:
@@ -149,7 +166,8 @@ def _refusals(refused: Mapping[str, int]) -> Iterator[str]:
         names = sorted(refused)
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         yield (
-            f"pools that pay over {MISPRICED_CAP:.0%} more than the reference prices were refused as mispriced: {shown}"
+            f"pools that pay over {MISPRICED_CAP:.0%} more than the reference prices were refused "
+            f"as mispriced: {shown}"
         )
 
 
@@ -174,7 +192,8 @@ def _distances(graph: nx.MultiDiGraph, roots: Set[Address]) -> dict[Address, int
 
 
 def _drop_leaves(graph: nx.MultiDiGraph, ends: Set[Address]) -> nx.MultiDiGraph:
-    """Repeatedly drops tokens in between that have fewer than two neighbours: nothing can pass through them."""
+    """Repeatedly drops tokens in between that have fewer than two neighbours: nothing can pass through
+    them."""
     kept = graph.copy()
     leaves = True
     while leaves:
@@ -188,7 +207,7 @@ def _drop_leaves(graph: nx.MultiDiGraph, ends: Set[Address]) -> nx.MultiDiGraph:
 
 
 def _deepest_hubs(graph: nx.MultiDiGraph, ends: Set[Address]) -> nx.MultiDiGraph:
-    """Ranks tokens in between by the depth of the second deepest neighbour, which bounds what passes through."""
+    """Of the tokens in between, those that most can pass through."""
     hubs = sorted(
         (token for token in graph if token not in ends), key=lambda token: (-_passage(graph, token), token)
     )
@@ -198,10 +217,18 @@ def _deepest_hubs(graph: nx.MultiDiGraph, ends: Set[Address]) -> nx.MultiDiGraph
 
 
 def _passage(graph: nx.MultiDiGraph, token: Address) -> float:
-    depth: dict[Address, float] = defaultdict(float)
+    """The most depth that one neighbour has into the token and another one out of it, the lesser of the
+    two."""
+    into: dict[Address, float] = defaultdict(float)
+    out: dict[Address, float] = defaultdict(float)
+    for tail, _, hop in graph.in_edges(token, data="hop"):
+        into[tail] += hop.depth
     for _, head, hop in graph.out_edges(token, data="hop"):
-        depth[head] += hop.depth
-    return sorted(depth.values())[-2] if len(depth) > 1 else 0.0
+        out[head] += hop.depth
+    return max(
+        (min(into[tail], out[head]) for tail in into for head in out if tail != head),
+        default=0.0,
+    )
 
 
 def _deepest_parallel(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:

@@ -23,7 +23,8 @@ from router.valuation import Valuation, worst
 
 DEADLINE_SECONDS = 1_200
 LOAN_ROUNDS = 4
-"""Loans and flows depend on each other (premium, locked pools): how often they are matched before giving up."""
+"""Loans and flows depend on each other (premium, locked pools): how often they are matched before giving
+up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def plan(
     Args:
         deadline: last timestamp of execution; None allows 20 minutes from the snapshot.
         first_block, last_block: window of execution; last_block 0 means no end.
-        balances_are_holdings: the owner's balances are exactly the holdings, so the final weights can be bound.
+        balances_are_holdings: the owner's balances are exactly the holdings, so the final weights can be
+            bound.
         max_hops: longest path, in pools, between a held and a wanted token that opens a token in between.
         snapshot_hash: goes into the plan as it is.
 
@@ -82,7 +84,7 @@ def plan(
         raise Infeasible("the flows found do not survive exact replay on this snapshot")
     best = max(candidates, key=lambda candidate: (_within(valuation, candidate), candidate.net))
     if not _within(valuation, best):
-        raise _unreached(valuation, best)
+        raise _unreached(problem, best)
     reason = (
         f"{valuation.symbol(token)} is {drift:+.1f} bp from its target, beyond {portfolio.tolerance_bps} bp"
     )
@@ -90,7 +92,8 @@ def plan(
 
 
 def _candidates(problem: Problem, window: Window, borrow: bool, weights: bool) -> list[_Candidate]:
-    """What survives replay. Where every lender locks a pool that is used, the pools that lenders lock are left out."""
+    """What survives replay. Where every lender locks a pool that is used, the pools that lenders lock are
+    left out."""
     lenders = problem.valuation.snapshot.lenders
     free = [edge for edge in problem.market.edges if not any(lender.blocks(edge.pool) for lender in lenders)]
     try:
@@ -157,14 +160,15 @@ def _lenders(problem: Problem, proposal: Proposal) -> tuple[Loan, ...]:
         valuation.snapshot.lenders,
         _sold(problem, proposal),
         [flow.edge.pool for flow in proposal.flows],
-        lambda token: valuation.prices[token],
-        problem.gas_price,
-        valuation.symbol,
+        price=lambda token: valuation.prices[token],
+        gas_price=problem.gas_price,
+        name=valuation.symbol,
     )
 
 
 def _sold(problem: Problem, proposal: Proposal) -> dict[Address, int]:
-    """Raw units that the owner gives up per token, premium included; everything of tokens that are not wanted."""
+    """Raw units that the owner gives up per token, premium included; everything of tokens that are not
+    wanted."""
     portfolio = problem.valuation.portfolio
     sold: dict[Address, int] = {}
     for token, value in problem.outflows(proposal).items():
@@ -202,8 +206,9 @@ def _within(valuation: Valuation, candidate: _Candidate) -> bool:
     return abs(worst(drifts)[1]) <= valuation.portfolio.tolerance_bps
 
 
-def _unreached(valuation: Valuation, candidate: _Candidate) -> Infeasible:
+def _unreached(problem: Problem, candidate: _Candidate) -> Infeasible:
     """Names the token that keeps the target out of reach, and how far it can be brought."""
+    valuation = problem.valuation
     drifts = valuation.drifts_bps(candidate.holdings)
     scarce = [token for token, drift in drifts.items() if drift < -valuation.portfolio.tolerance_bps]
     token, drift = worst(drifts, scarce or None)
@@ -212,7 +217,8 @@ def _unreached(valuation: Valuation, candidate: _Candidate) -> Infeasible:
     verb = "bought up to" if drift < 0 else "sold down to"
     return Infeasible(
         f"not enough liquidity: {valuation.symbol(token)} can be {verb} {amount} only, "
-        f"a weight of {weight:.2%} where {valuation.target(token):.2%} is wanted",
+        f"a weight of {weight:.2%} where {valuation.target(token):.2%} is wanted"
+        + "".join(f"; {note}" for note in problem.refusals),
         path=f"targets.{valuation.symbol(token)}",
     )
 
@@ -275,7 +281,7 @@ def _plan(problem: Problem, best: _Candidate, reason: str, snapshot_hash: str) -
         cost=cost,
         gas_estimate=best.gas,
         verdict=Verdict.TRADE,
-        notes=(*problem.notes, *_loan_notes(valuation.portfolio, best.loans)),
+        notes=(*problem.notes, *problem.refusals, *_loan_notes(valuation.portfolio, best.loans)),
     )
 
 

@@ -1,11 +1,10 @@
-"""A rebalance as the optimiser sees it: values to sell and to buy, over the part of the swap graph that can carry them."""
+"""A rebalance as the optimiser sees it: values to sell and to buy, over the part of the swap graph that can
+carry them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-
-import networkx as nx
 
 from router import graph
 from router.errors import Infeasible
@@ -31,6 +30,7 @@ class Problem:
     Attributes:
         sold_value: numeraire value that has to be sold, costs left out.
         gas_price: numeraire per unit of gas.
+        refusals: which pools were refused, for people.
         idle: held or wanted tokens that are near enough to their target to be left alone.
         premiums: raw units per token that repaying its loan takes on top.
     """
@@ -42,6 +42,7 @@ class Problem:
     max_hops: int
     idle: frozenset[Address]
     notes: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
     premiums: Mapping[Address, int] = field(default_factory=dict)
 
     @property
@@ -62,7 +63,8 @@ class Problem:
         return Goal(tuple(held), tuple(weight / total for weight in weights), self.sold_value)
 
     def outflows(self, proposal: Proposal) -> dict[Address, float]:
-        """Value sent less value received through pools, of every token of the flows that is held or wanted."""
+        """Value sent less value received through pools, of every token of the flows that is held or
+        wanted."""
         net: dict[Address, float] = {}
         for flow in proposal.flows:
             net[flow.edge.token_in] = net.get(flow.edge.token_in, 0.0) + flow.value_in
@@ -98,9 +100,9 @@ def pose(valuation: Valuation, max_hops: int) -> Problem:
         symbols={token.address: token.symbol for token in snapshot.tokens.values()},
     )
     swaps = graph.between(whole, sources, sinks, max_hops)
-    _require_paths(valuation, whole.graph, swaps.graph, sources, sinks, max_hops)
+    _require_paths(valuation, whole, swaps, sources=sources, sinks=sinks, max_hops=max_hops)
     market = _market(valuation, swaps, CURVE_MARGIN * sold_value, gas_price)
-    return Problem(valuation, market, sold_value, gas_price, max_hops, idle, (*notes, *swaps.notes))
+    return Problem(valuation, market, sold_value, gas_price, max_hops, idle, notes, swaps.notes)
 
 
 def solve(problem: Problem, only: Iterable[Edge] | None = None) -> Sequence[Proposal]:
@@ -131,7 +133,8 @@ def _gas_price(valuation: Valuation) -> tuple[float, tuple[str, ...]]:
 
 
 def _idle(drifts: Mapping[Address, float], tolerance_bps: float, swap_bps: float) -> frozenset[Address]:
-    """Tokens near their target, or whose whole drift is worth less than one swap's gas, while others are not."""
+    """Tokens near their target, or whose whole drift is worth less than one swap's gas, while others are
+    not."""
     limit = max(IDLE_SHARE * tolerance_bps, min(swap_bps, tolerance_bps))
     idle = frozenset(token for token, drift in drifts.items() if abs(drift) <= limit)
     active = [drift for token, drift in drifts.items() if token not in idle]
@@ -148,17 +151,22 @@ def _refuse_taxed(valuation: Valuation, tokens: Set[Address]) -> None:
 
 def _require_paths(
     valuation: Valuation,
-    whole: nx.MultiDiGraph,
-    pruned: nx.MultiDiGraph,
+    whole: graph.SwapGraph,
+    pruned: graph.SwapGraph,
+    *,
     sources: Set[Address],
     sinks: Set[Address],
     max_hops: int,
 ) -> None:
-    for graph_, reason in ((whole, "no usable pool trades it"), (pruned, f"no path of at most {max_hops} pools")):
+    for swaps, reason in (
+        (whole, "no usable pool trades it"),
+        (pruned, f"no path of at most {max_hops} pools"),
+    ):
         for token in sorted(sources | sinks):
-            if token not in graph_:
+            if token not in swaps.graph:
                 name, verb = valuation.symbol(token), "bought" if token in sinks else "sold"
-                raise Infeasible(f"{reason}: no {name} can be {verb}", path=f"targets.{name}")
+                refusals = "".join(f"; {note}" for note in whole.notes)
+                raise Infeasible(f"{reason}: no {name} can be {verb}{refusals}", path=f"targets.{name}")
 
 
 def _market(valuation: Valuation, swaps: graph.SwapGraph, limit: float, gas_price: float) -> Market:

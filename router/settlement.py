@@ -15,7 +15,8 @@ from router.program import Borrow
 from router.tokens import Address
 
 MAX_COMBINATIONS = 5_000
-"""Ways to spread tokens over lenders that are compared; beyond, only the cheapest lenders of each token are."""
+"""Ways to spread tokens over lenders that are compared; beyond, only the cheapest lenders of each token
+are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ def needs_loan(policy: LoanPolicy, settlement: Settlement) -> bool:
     """Whether the sold tokens are borrowed.
 
     Raises:
-        InputError: deliver-first without a loan: the sold tokens would have to be pulled before anything is delivered.
+        InputError: deliver-first without a loan: the sold tokens would have to be pulled before anything is
+        delivered.
     """
     if settlement is Settlement.DELIVER_FIRST and policy is LoanPolicy.NEVER:
         raise InputError("deliver-first settlement needs a flash loan, which 'never' forbids", path="loan")
@@ -58,6 +60,7 @@ def choose_loans(
     lenders: Sequence[Lender],
     owed: Mapping[Address, int],
     pools: Sequence[Pool],
+    *,
     price: Callable[[Address], float],
     gas_price: float,
     name: Callable[[Address], str],
@@ -76,7 +79,7 @@ def choose_loans(
     """
     open_lenders = [lender for lender in lenders if not any(lender.blocks(pool) for pool in pools)]
     tokens = sorted(owed)
-    able = [_able(open_lenders, token, owed[token], price, name) for token in tokens]
+    able = [_able(open_lenders, token, owed[token], name(token)) for token in tokens]
     if prod(map(len, able)) > MAX_COMBINATIONS:
         able = [row[:3] for row in able]
     best: tuple[float, tuple[Loan, ...]] | None = None
@@ -96,26 +99,19 @@ def choose_loans(
     return best[1]
 
 
-def _able(
-    lenders: Sequence[Lender],
-    token: Address,
-    owed: int,
-    price: Callable[[Address], float],
-    name: Callable[[Address], str],
-) -> list[Lender]:
+def _able(lenders: Sequence[Lender], token: Address, owed: int, symbol: str) -> list[Lender]:
     """Lenders with enough of a token, the cheapest premium first."""
     loans = {lender.address: largest_loan(lender, token, owed) for lender in lenders}
     able = [lender for lender in lenders if lender.available.get(token, 0) >= loans[lender.address] > 0]
     if not able:
         most = max((lender.available.get(token, 0) for lender in lenders), default=0)
-        raise Infeasible(
-            f"no lender has {owed} raw units of {name(token)}; the deepest usable one has {most}"
-        )
+        raise Infeasible(f"no lender has {owed} raw units of {symbol}; the deepest usable one has {most}")
     return sorted(able, key=lambda lender: (lender.premium(token, loans[lender.address]), lender.address))
 
 
 def _loans(choice: Mapping[Address, Lender], owed: Mapping[Address, int]) -> Iterator[Loan]:
-    """One loan per lender, or several where it lends fewer tokens at once and allows nesting; none where it does not."""
+    """One loan per lender, or several where it lends fewer tokens at once and allows nesting; none where it
+    does not."""
     by_lender: dict[Address, list[Address]] = {}
     for token, lender in choice.items():
         by_lender.setdefault(lender.address, []).append(token)

@@ -1,8 +1,8 @@
 """Flows become steps: an order, integer amounts, and who pays whom.
 
-A token's first use is a literal amount where it comes from the owner or a loan, a share of what earlier steps paid
-where it does not, and the remainder where nothing may be left; so a program survives small moves of the pools, and
-leaves no dust.
+A token's first use is a literal amount where it comes from the owner or a loan, a share of what earlier
+steps paid where it does not, and the remainder where nothing may be left; so a program survives small moves
+of the pools, and leaves no dust.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ class Valuation:
         return known.symbol if known else token
 
     def value_e36(self, amounts: Mapping[Address, int]) -> int:
-        """Numeraire value of raw amounts, times 10**36; amounts may be negative, tokens without a price count nothing."""
+        """Numeraire value of raw amounts, times 10**36; amounts may be negative, tokens without a price
+        count nothing."""
         return sum(self.prices_e36.get(token, 0) * amount for token, amount in amounts.items())
 
     def value(self, amounts: Mapping[Address, int]) -> float:

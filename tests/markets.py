@@ -1,4 +1,5 @@
-"""Small markets around reference prices, for the planner's tests: pools near those prices, lenders, portfolios."""
+"""Small markets around reference prices, for the planner's tests: pools near those prices, lenders,
+portfolios."""
 
 from __future__ import annotations
 
@@ -24,7 +25,10 @@ VAULT = "0x" + "ba" * 20
 SYMBOLS = ("USD", "ETH", "BTC", "EUR", "GOV")
 DECIMALS = (6, 18, 8, 2, 18)
 PRICES = ("1", "2000", "60000", "1.08", "0.35")
-TOKENS = tuple(Token(1, f"0x{place:040x}", symbol, decimals) for place, (symbol, decimals) in enumerate(zip(SYMBOLS, DECIMALS, strict=True), 1))
+TOKENS = tuple(
+    Token(1, f"0x{place:040x}", symbol, decimals)
+    for place, (symbol, decimals) in enumerate(zip(SYMBOLS, DECIMALS, strict=True), 1)
+)
 SPACINGS = {500: 10, 3000: 60, 10000: 200}
 
 
@@ -67,15 +71,23 @@ def portfolio(held: Mapping[str, float], wanted: Mapping[str, float], **changes:
     return Portfolio(OWNER, holdings, targets, **{"gas_price_wei": 0, **changes})
 
 
-def v2(place: int, first: str, second: str, depth: float, *, skew: float = 1.0, fee_pips: int = 3000) -> UniswapV2Pool:
+def v2(
+    place: int, first: str, second: str, depth: float, *, skew: float = 1.0, fee_pips: int = 3000
+) -> UniswapV2Pool:
     """A pair with `depth` of value on each side; `skew` above 1 makes the second token dear."""
     return UniswapV2Pool(
-        address(place), (token(first), token(second)), (raw(first, depth * skew), raw(second, depth)), fee_pips
+        address(place),
+        (token(first), token(second)),
+        (raw(first, depth * skew), raw(second, depth)),
+        fee_pips,
     )
 
 
-def v3(place: int, first: str, second: str, depth: float, *, width: int = 40, fee_pips: int = 3000) -> UniswapV3Pool:
-    """A pool with about `depth` of value within a range of `width` tick spacings each way, and a tenth of it far out."""
+def v3(
+    place: int, first: str, second: str, depth: float, *, width: int = 40, fee_pips: int = 3000
+) -> UniswapV3Pool:
+    """A pool with about `depth` of value within a range of `width` tick spacings each way, and a tenth of it
+    far out."""
     low, high = sorted((first, second), key=token)
     spacing = SPACINGS[fee_pips]
     amounts = raw(low, depth), raw(high, depth)
@@ -104,7 +116,9 @@ def v3(place: int, first: str, second: str, depth: float, *, width: int = 40, fe
     )
 
 
-def weighted(place: int, weights: Mapping[str, int], depth: float, *, fee_pips: int = 3000) -> BalancerV2WeightedPool:
+def weighted(
+    place: int, weights: Mapping[str, int], depth: float, *, fee_pips: int = 3000
+) -> BalancerV2WeightedPool:
     """A weighted pool of `depth` of value in all; weights in percent."""
     symbols = sorted(weights, key=token)
     return BalancerV2WeightedPool(

@@ -1,4 +1,5 @@
-"""Takes the cycles out of a set of flows: profit from turning in a circle is refused, and steps need an order."""
+"""Takes the cycles out of a set of flows: profit from turning in a circle is refused, and steps need an
+order."""
 
 from __future__ import annotations
 

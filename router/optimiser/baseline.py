@@ -47,8 +47,8 @@ class Proposal:
 
 
 def propose(market: Market, goal: Goal, max_hops: int) -> tuple[Proposal, ...]:
-    """The best flows found, pruned by gas from the full split or grown from the simplest supports; then, where it is
-    another, the best of the simplest supports alone. Exact replay chooses between them."""
+    """The best flows found, pruned by gas from the full split or grown from the simplest supports; then,
+    where it is another, the best of the simplest supports alone. Exact replay chooses between them."""
     found = [_prune(market, goal, _on(market, goal, market.edges))]
     supports = [single_paths(market, goal, max_hops), *hub_supports(market, goal)]
     simple = [_on(market, goal, support) for support in supports if support]
@@ -75,11 +75,13 @@ def _on(market: Market, goal: Goal, edges: Iterable[Edge]) -> Proposal:
     return _along(market, goal, edges, token_order(fair.flows))
 
 
-def _along(market: Market, goal: Goal, edges: Iterable[Edge], order: Sequence[int], rounds: int = 1) -> Proposal:
+def _along(
+    market: Market, goal: Goal, edges: Iterable[Edge], order: Sequence[int], rounds: int = 1
+) -> Proposal:
     """The best flows over those of the edges that lead from an earlier to a later token.
 
-    A pool of three or more tokens that is used on several pairs is priced, for each later pair, on the state that the
-    earlier ones leave; more rounds let the flows settle.
+    A pool of three or more tokens that is used on several pairs is priced, for each later pair, on the state
+    that the earlier ones leave; more rounds let the flows settle.
     """
     proposal = _once(market, goal, ascending(edges, order), order)
     originals = {edge.name: edge for edge in market.edges}
@@ -114,8 +116,8 @@ def _worth(flow: Flow, solution: Solution, goal: Goal) -> float:
 
 
 def _prune(market: Market, goal: Goal, proposal: Proposal) -> Proposal:
-    """Drops pools that do not seem to pay for their gas, the weakest first, as long as the net value does not fall:
-    a pool's surplus only bounds what it adds from below."""
+    """Drops pools that do not seem to pay for their gas, the weakest first, as long as the net value does
+    not fall: a pool's surplus only bounds what it adds from below."""
     needed: set[tuple[Address, Address, Address]] = set()
     batch = len(proposal.flows)
     while True:

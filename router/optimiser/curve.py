@@ -1,8 +1,8 @@
 """What one pool pays, as a smooth function: sampled from exact quotes, interpolated in closed form.
 
-Between two knots the pool is taken for a constant-product pool, whose rate**-0.5 is linear in the amount in. That is
-exact for Uniswap v2, for Uniswap v3 inside a tick range, and a close fit for any smooth pool; knots are added until
-the fit meets a tolerance, so no AMM needs code of its own here.
+Between two knots the pool is taken for a constant-product pool, whose rate**-0.5 is linear in the amount in.
+That is exact for Uniswap v2, for Uniswap v3 inside a tick range, and a close fit for any smooth pool; knots
+are added until the fit meets a tolerance, so no AMM needs code of its own here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 
 from router.errors import PoolError
@@ -25,7 +26,8 @@ MAX_DEPTH = 9
 START_SHARES = (1 / 4096, 1 / 256, 1 / 32, 1 / 4, 1.0)
 CAPACITY_STEPS = 12
 CAPACITY_MARGIN = 0.999
-"""What is planned with, of the most that a pool takes; the rest is for state moves and rounding on the way."""
+"""What is planned with, of the most that a pool takes; the rest is for state moves and rounding on the
+way."""
 DIFFERENCE_STEP = 1e-3
 """Least half-width of the central difference that finds a slope, as a share of the amount in."""
 SPOT_AGREEMENT = 3e-6
@@ -35,8 +37,8 @@ LEAST_IN = 200_000
 LEAST_OUT = 2_000_000
 """Raw units below which rounding, which on the way in is that of the fee, spoils a slope."""
 LEAST_BEND = 5e-7
-"""Least relative rise of rate**-0.5 over the whole curve: it costs a hundredth of a basis point of truth at most, and
-keeps flat pools from spoiling the linear algebra."""
+"""Least relative rise of rate**-0.5 over the whole curve: it costs a hundredth of a basis point of truth at
+most, and keeps flat pools from spoiling the linear algebra."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Curve:
         return paid, rate
 
     def bend_at(self, value_in: float) -> tuple[float, float, float]:
-        """(value out, marginal rate, -d(rate)/d(value in)) for an amount in, which is clipped to the curve."""
+        """(value out, marginal rate, -d(rate)/d(value in)) for an amount in, which is clipped to the
+        curve."""
         value_in = min(max(value_in, 0.0), self.limit)
         k = min(bisect_right(self.value_in, value_in) - 1, len(self.value_in) - 2)
         step = value_in - self.value_in[k]
@@ -121,10 +124,12 @@ class _Sampler:
         return int(low * CAPACITY_MARGIN)
 
     def difference(self, amount: int, spot: float) -> tuple[float, float]:
-        """(rate, its relative error by rounding) at an amount, by central difference, one-sided at the pool's end.
+        """(rate, its relative error by rounding) at an amount, by central difference, one-sided at the
+        pool's end.
 
-        The difference is wide enough for rounding not to matter; what its width does to a constant-product pool,
-        1 - (step / (reserve + amount))**2, is taken off, with the reserve read from the fall of the rate.
+        The difference is wide enough for rounding not to matter; what its width does to a constant-product
+        pool, 1 - (step / (reserve + amount))**2, is taken off, with the reserve read from the fall of the
+        rate.
         """
         wide = LEAST_OUT * self.price_out / (spot * self.price_in)
         step = max(1, min(int(max(amount * DIFFERENCE_STEP, wide, LEAST_IN)), amount // 4))
@@ -142,7 +147,10 @@ class _Sampler:
             return None
         point = self._pointer(most, spot)
         starts = (int(most * share) for share in START_SHARES[:-1])
-        amounts = [*(amount for amount in starts if amount > LEAST_IN and (self.quote(amount) or 0) > LEAST_OUT), most]
+        amounts = [
+            *(amount for amount in starts if amount > LEAST_IN and (self.quote(amount) or 0) > LEAST_OUT),
+            most,
+        ]
         knots: list[tuple[int, int, float]] = [(0, 0, spot)]
         tolerance = FIT_TOLERANCE * most * self.price_in + 2 * max(self.price_in, self.price_out)
         for amount in amounts:
@@ -150,8 +158,8 @@ class _Sampler:
         return self._assemble(knots)
 
     def _pointer(self, most: int, spot: float) -> Callable[[int], tuple[int, int, float]]:
-        """How to find (amount in, amount out, rate): the spot price after a swap is the slope of the quote only
-        where the fee does not join the reserves; elsewhere the slope is a difference of quotes."""
+        """How to find (amount in, amount out, rate): the spot price after a swap is the slope of the quote
+        only where the fee does not join the reserves; elsewhere the slope is a difference of quotes."""
 
         def by_spot(amount: int) -> tuple[int, int, float]:
             out, after = self.pool.swap(self.token_in, self.token_out, amount)
@@ -191,7 +199,8 @@ class _Sampler:
     def _fits_inside(
         self, start: tuple[int, int, float], end: tuple[int, int, float], tolerance: float
     ) -> bool:
-        """Whether the middle of a segment whose ends fit does too; a gap in liquidity can hide between them."""
+        """Whether the middle of a segment whose ends fit does too; a gap in liquidity can hide between
+        them."""
         half = (end[0] - start[0]) // 2
         paid = (self.quote(start[0] + half) or 0) - start[1]
         first, last = start[2] ** -0.5, end[2] ** -0.5
@@ -199,8 +208,8 @@ class _Sampler:
         return abs(paid * self.price_out - fit) <= 2 * tolerance
 
     def _assemble(self, knots: list[tuple[int, int, float]]) -> Curve | None:
-        """Knots in value units, forced concave: a rate lies between those of the chords on its two sides, which
-        rounding spoils less than a slope."""
+        """Knots in value units, forced concave: a rate lies between those of the chords on its two sides,
+        which rounding spoils less than a slope."""
         kept = [(0.0, 0.0, knots[0][2])]
         for amount, out, rate in knots[1:]:
             x, y = amount * self.price_in, out * self.price_out
@@ -211,17 +220,19 @@ class _Sampler:
             kept.append((x, y, rate))
         if len(kept) < 2:
             return None
-        chords = [(y1 - y0) / (x1 - x0) for (x0, y0, _), (x1, y1, _) in zip(kept, kept[1:], strict=False)]
+        chords = [(y1 - y0) / (x1 - x0) for (x0, y0, _), (x1, y1, _) in pairwise(kept)]
         root = [kept[0][2] ** -0.5]
         for k, (x, _, rate) in enumerate(kept[1:]):
-            rate = min(rate, chords[k]) if k + 1 == len(chords) else min(max(rate, chords[k + 1]), chords[k])
+            least = chords[k + 1] if k + 1 < len(chords) else 0.0
+            between = min(max(rate, least), chords[k])
             bend = LEAST_BEND * (x - kept[k][0]) / kept[-1][0]
-            root.append(max(rate**-0.5, root[-1] * (1 + bend)))
+            root.append(max(between**-0.5, root[-1] * (1 + bend)))
         return Curve(tuple(x for x, _, _ in kept), tuple(y for _, y, _ in kept), tuple(root))
 
 
 def _below(
     first: tuple[float, float, float], middle: tuple[float, float, float], last: tuple[float, float, float]
 ) -> bool:
-    """Whether the middle point lies under the line between its neighbours, which a concave curve's never does."""
+    """Whether the middle point lies under the line between its neighbours, which a concave curve's never
+    does."""
     return (middle[1] - first[1]) * (last[0] - middle[0]) < (last[1] - middle[1]) * (middle[0] - first[0])

@@ -13,7 +13,8 @@ def solve_on_graph(
     diagonal: Sequence[float],
     sides: Sequence[Sequence[float]],
 ) -> list[list[float]]:
-    """One solution per right-hand side of  M = diag(diagonal) + sum weight * v v^T,  v = gain * e_sink - e_source.
+    """One solution per right-hand side of  M = diag(diagonal) + sum weight * v v^T,  v = gain * e_sink -
+    e_source.
 
     Args:
         edges: (source, sink, weight >= 0, gain).

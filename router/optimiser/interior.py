@@ -1,12 +1,14 @@
-"""Splits a basket over pools until the marginal rates of all used paths agree, by a primal-dual interior-point method.
+"""Splits a basket over pools until the marginal rates of all used paths agree, by a primal-dual
+interior-point method.
 
     maximise V   subject to   held_i - sum_out x_e + sum_in y_e(x_e) = weight_i V + spare_i,
                               0 <= x_e <= limit_e,   spare_i >= 0
 
-y_e is the concave curve of one direction of one pool. The multiplier u_i of a token is its price relative to its
-reference price: a pool in use trades until its marginal rate is u_in / u_out, which equalises marginal rates over
-parallel pools and paths. Each step solves one linear system on the token graph. The problem is that of Angeris et al.
-2022 (arXiv 2204.05238); the method that of Wright, Primal-Dual Interior-Point Methods (1997), chapter 8.
+y_e is the concave curve of one direction of one pool. The multiplier u_i of a token is its price relative to
+its reference price: a pool in use trades until its marginal rate is u_in / u_out, which equalises marginal
+rates over parallel pools and paths. Each step solves one linear system on the token graph. The problem is
+that of Angeris et al. 2022 (arXiv 2204.05238); the method that of Wright, Primal-Dual Interior-Point Methods
+(1997), chapter 8.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ class Solution:
 
 @dataclass(slots=True)
 class _Point:
-    """An iterate, in shares of the value traded. `low` and `high` are the multipliers of 0 <= x and x <= limit."""
+    """An iterate, in shares of the value traded. `low` and `high` are the multipliers of 0 <= x and x <=
+    limit."""
 
     x: list[float]
     low: list[float]
@@ -70,7 +73,8 @@ class _Point:
 
 @dataclass(frozen=True, slots=True)
 class _Arc:
-    """An edge ready for evaluation: its curve, the share of its rate that counts, its limit as a share of value."""
+    """An edge ready for evaluation: its curve, the share of its rate that counts, its limit as a share of
+    value."""
 
     edge: Edge
     curve: Curve
@@ -134,7 +138,8 @@ def _start(arcs: list[_Arc], held: list[float]) -> _Point:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the optimality conditions say about a point. `duals` is u_in's shortfall per arc, before multipliers."""
+    """What the optimality conditions say about a point. `duals` is u_in's shortfall per arc, before
+    multipliers."""
 
     rest: list[float]
     rates: list[float]

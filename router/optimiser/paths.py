@@ -1,9 +1,11 @@
-"""Simple supports to start from and to compare with: one path per pair of sold and bought token, and one hub for all."""
+"""Simple supports to start from and to compare with: one path per pair of sold and bought token, and one hub
+for all."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from router.optimiser.market import Edge, Goal, Market
 
@@ -23,8 +25,8 @@ def adjacency(market: Market) -> Parallel:
 
 
 def single_paths(market: Market, goal: Goal, max_hops: int) -> tuple[Edge, ...]:
-    """The union of the best single path, net of gas, of each pair of a sold and a bought token; sold and bought
-    values are matched largest with largest. Pairs without a path add nothing."""
+    """The union of the best single path, net of gas, of each pair of a sold and a bought token; sold and
+    bought values are matched largest with largest. Pairs without a path add nothing."""
     links = adjacency(market)
     used: dict[tuple[str, str, str], Edge] = {}
     for source, sink, value in _match(goal):
@@ -47,7 +49,8 @@ def best_path(
 
 
 def hub_supports(market: Market, goal: Goal) -> Iterator[tuple[Edge, ...]]:
-    """For each of the best-connected tokens: the best pool from every sold token to it, and from it to every bought."""
+    """For each of the best-connected tokens: the best pool from every sold token to it, and from it to every
+    bought."""
     links = adjacency(market)
     sold = {token: value for token, value in enumerate(_changes(goal)) if value > 0}
     bought = {token: -value for token, value in enumerate(_changes(goal)) if value < 0}
@@ -92,7 +95,7 @@ def _token_paths(links: Parallel, source: int, sink: int, max_hops: int) -> Iter
 
 def _estimate(links: Parallel, path: Sequence[int], value: float) -> float:
     """Value out by marginal rate and depth alone, gas taken off."""
-    for a, b in zip(path, path[1:], strict=False):
+    for a, b in pairwise(path):
         value = max(value * edge.rate / (1 + value / edge.depth) - edge.gas_cost for edge in links[a][b])
         if value <= 0:
             return value
@@ -103,7 +106,7 @@ def _follow(links: Parallel, path: Sequence[int], value: float) -> tuple[float, 
     """(value out net of gas, edges), or None where a pool on the way cannot take the amount."""
     edges: list[Edge] = []
     gas = 0.0
-    for a, b in zip(path, path[1:], strict=False):
+    for a, b in pairwise(path):
         best = _best_pool(links[a][b], value)
         if best is None:
             return None

@@ -54,7 +54,10 @@ def owner(held: Mapping[str, str], wanted: Mapping[str, Any], **changes: Any) ->
     tokens, addresses = market().tokens, by_symbol()
     return Portfolio(
         OWNER,
-        {addresses[name]: int(Decimal(text) * 10 ** tokens[addresses[name]].decimals) for name, text in held.items()},
+        {
+            addresses[name]: int(Decimal(text) * 10 ** tokens[addresses[name]].decimals)
+            for name, text in held.items()
+        },
         {addresses[name]: int(Decimal(str(weight)) * 10**18) for name, weight in wanted.items()},
         **changes,
     )
@@ -128,8 +131,11 @@ def test_orders_beat_recorded_routers_and_stay_near_the_dual_optimum(order: Mapp
     allowed = frozenset(by_symbol()[name] for name in json.loads(PEERS.read_text())["tokens"])
     bought = by_symbol()[order["buy"]]
     made = plan(
-        market(), owner({order["sell"]: order["amount"]}, {order["buy"]: 1}, allow_tokens=allowed, gas_price_wei=0)
+        market(),
+        owner({order["sell"]: order["amount"]}, {order["buy"]: 1}, allow_tokens=allowed, gas_price_wei=0),
     )
     received = made.holdings_after[bought] / 10 ** market().tokens[bought].decimals
-    assert received > max(order.get(peer, 0) for peer in ("tines_12", "tines_100", "pancakeswap_smart_router"))
+    assert received > max(
+        order.get(peer, 0) for peer in ("tines_12", "tines_100", "pancakeswap_smart_router")
+    )
     assert received > order["dual_optimum"] * (1 - ORDER_GAP_BPS / 10_000)

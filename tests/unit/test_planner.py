@@ -27,8 +27,8 @@ from tests import markets
 from tests.markets import SYMBOLS, portfolio, raw, snapshot, token, v2, v3, weighted
 
 VALUE_TOLERANCE = 1e-5
-"""How far, as a share of the value traded, a plan may stay behind a rival that was found by exact search: curves are
-fitted to a tenth of that, and pools worth less than a dust leg are left out."""
+"""How far, as a share of the value traded, a plan may stay behind a rival that was found by exact search:
+curves are fitted to a tenth of that, and pools worth less than a dust leg are left out."""
 DEAREST_UNIT = 0.0108
 """Value of the smallest unit of the coarsest token: what one swap more may lose to rounding."""
 SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -50,7 +50,9 @@ def check(made: Plan, market: Snapshot, owner: Portfolio) -> None:
         assert abs(worst(valuation.drifts_bps(owner.holdings))[1]) <= owner.tolerance_bps
         return
     assert made.program is not None
-    outcome = replay(made.program, market, owner.holdings, timestamp=market.timestamp, block_number=market.block_number)
+    outcome = replay(
+        made.program, market, owner.holdings, timestamp=market.timestamp, block_number=market.block_number
+    )
     assert all(amount >= 0 for amount in made.holdings_after.values())
     assert abs(worst(valuation.drifts_bps(made.holdings_after))[1]) <= owner.tolerance_bps
     for each in made.holdings_after:
@@ -60,7 +62,9 @@ def check(made: Plan, market: Snapshot, owner: Portfolio) -> None:
     assert all(amount <= owner.holdings.get(each, 0) for each, amount in made.pulls.items())
     assert tuple((swap.amount_in, swap.amount_out) for swap in made.swaps) == outcome.swaps
     lost = made.value_before - made.value_after
-    assert made.cost.pool_fees + made.cost.price_impact + made.cost.flash_premium == pytest.approx(lost, abs=1e-6)
+    assert made.cost.pool_fees + made.cost.price_impact + made.cost.flash_premium == pytest.approx(
+        lost, abs=1e-6
+    )
 
 
 @SLOW
@@ -97,7 +101,12 @@ def test_plan_passes_its_bounds_when_delivering_first(
 
 
 @SLOW
-@given(markets.pools(), st.sampled_from(list(permutations(SYMBOLS, 2))), st.floats(100, 1e5), st.sampled_from((0, 10**10)))
+@given(
+    markets.pools(),
+    st.sampled_from(list(permutations(SYMBOLS, 2))),
+    st.floats(100, 1e5),
+    st.sampled_from((0, 10**10)),
+)
 def test_plan_is_never_worse_than_the_best_single_path(
     pools: list[Pool], pair: tuple[str, str], value: float, gas_price: int
 ) -> None:
@@ -122,7 +131,8 @@ def test_plan_is_never_worse_than_the_best_single_path(
 def best_single_path(
     pools: list[Pool], sell: str, buy: str, amount: int, gas_value: float, unit: float
 ) -> tuple[float, bool] | None:
-    """(value net of gas, whether a pool on it is priced off the reference) over all simple paths of up to 3 pools."""
+    """(value net of gas, whether a pool on it is priced off the reference) over all simple paths of up to 3
+    pools."""
     found: list[tuple[float, bool]] = []
 
     def walk(at: str, held: int, seen: tuple[str, ...], gas: float, used: tuple[Pool, ...]) -> None:
@@ -145,10 +155,17 @@ def best_single_path(
 
 
 def off_price(pool: Pool) -> bool:
-    """Whether a pool may be refused: it pays over the references by more than a half percent, or it is shallow."""
-    prices = {each.address: float(text) / 10**each.decimals for each, text in zip(markets.TOKENS, markets.PRICES, strict=True)}
+    """Whether a pool may be refused: it pays over the references by more than a half percent, or it is
+    shallow."""
+    prices = {
+        each.address: float(text) / 10**each.decimals
+        for each, text in zip(markets.TOKENS, markets.PRICES, strict=True)
+    }
     return any(
-        pool.spot_price(a, b) * prices[b] / prices[a] > 1.005 for a in pool.tokens for b in pool.tokens if a != b
+        pool.spot_price(a, b) * prices[b] / prices[a] > 1.005
+        for a in pool.tokens
+        for b in pool.tokens
+        if a != b
     )
 
 
@@ -184,7 +201,13 @@ def test_plan_is_deterministic_whatever_the_order_of_the_pools(
 @SLOW
 @given(
     st.lists(
-        st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 10**30), st.integers(0, 10**30), st.integers(0, 999_999)),
+        st.tuples(
+            st.integers(0, 4),
+            st.integers(0, 4),
+            st.integers(0, 10**30),
+            st.integers(0, 10**30),
+            st.integers(0, 999_999),
+        ),
         max_size=8,
     ),
     st.dictionaries(st.sampled_from(SYMBOLS), st.integers(0, 10**32), max_size=3),
@@ -217,7 +240,9 @@ def test_plan_holds_within_tolerance() -> None:
 
 
 def test_plan_reaches_weights_within_a_tenth_of_a_basis_point() -> None:
-    market = snapshot([v2(0, "USD", "ETH", 1e6), v3(1, "USD", "BTC", 1e6), v3(2, "ETH", "BTC", 1e6, fee_pips=500)])
+    market = snapshot(
+        [v2(0, "USD", "ETH", 1e6), v3(1, "USD", "BTC", 1e6), v3(2, "ETH", "BTC", 1e6, fee_pips=500)]
+    )
     owner = portfolio({"USD": 9e4, "ETH": 1e4}, {"USD": 0.3, "ETH": 0.3, "BTC": 0.4})
     made = plan(market, owner)
     assert abs(worst(Valuation(market, owner).drifts_bps(made.holdings_after))[1]) < 0.1
@@ -253,7 +278,11 @@ def test_plan_opens_a_pool_only_if_it_pays_for_its_gas() -> None:
 
 
 def test_plan_does_not_turn_in_circles_for_profit() -> None:
-    pools = [v2(0, "USD", "ETH", 1e6, skew=1.009), v2(1, "USD", "ETH", 1e6, skew=0.991), v2(2, "USD", "BTC", 1e6)]
+    pools = [
+        v2(0, "USD", "ETH", 1e6, skew=1.009),
+        v2(1, "USD", "ETH", 1e6, skew=0.991),
+        v2(2, "USD", "BTC", 1e6),
+    ]
     made = plan(snapshot(pools), portfolio({"USD": 1e4}, {"BTC": 1.0}))
     assert [swap.pool for swap in made.swaps] == [pools[2].address]
 
@@ -324,7 +353,7 @@ def test_plan_avoids_pools_that_every_lender_locks() -> None:
 
 def test_plan_names_the_token_that_no_lender_has() -> None:
     market = snapshot([v2(0, "USD", "ETH", 1e6)], (MorphoBlue("0x" + "bb" * 20, {token("USD"): 7}),))
-    with pytest.raises(Infeasible, match="no lender has .* of USD; the deepest usable one has 7"):
+    with pytest.raises(Infeasible, match=r"no lender has .* of USD; the deepest usable one has 7"):
         plan(market, portfolio({"USD": 1e4}, {"ETH": 1.0}, settlement=Settlement.DELIVER_FIRST))
 
 
