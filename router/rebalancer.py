@@ -1,4 +1,4 @@
-"""The life of one rebalance, as a few functions: read, propose, rehearse, execute."""
+"""The life of one rebalance, as a few functions: read, plan, simulate, send."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from router import planner
+from router.chain import sender
 from router.chain.calls import to_bytes, to_mapping
+from router.chain.deployments import find_deployment
 from router.chain.fork import Simulation, simulate
 from router.chain.outcome import expected_outcome
 from router.chain.reader import read_balances, read_snapshot
 from router.chain.results import receipt_file, simulation_file
 from router.chain.rpc import RpcClient
-from router.chain.sender import SendOptions, Sent, send_plan
+from router.chain.sender import SendOptions, Sent
 from router.chain.signer import RemoteSigner, Signer, load_keystore, read_password
 from router.documents.deployment import Deployment
 from router.documents.outputs import ReceiptFile, SimulationFile
@@ -21,10 +24,11 @@ from router.documents.plan_file import load_plan
 from router.documents.portfolio_file import PortfolioFile
 from router.documents.snapshot_file import snapshot_hash
 from router.encoder import encode
-from router.errors import InputError
-from router.plan import Plan
-from router.planner import plan
+from router.errors import ChainIdMismatch, InputError
+from router.plan import Outcome, Plan
 from router.portfolio import Portfolio
+from router.program import Program
+from router.replay import replay
 from router.snapshot import Snapshot
 from router.tokens import Address
 
@@ -53,6 +57,20 @@ class Chain:
             )
         return self.deployment.executor_factory
 
+    def close(self) -> None:
+        """Ends the connection."""
+        self.client.close()
+
+
+def connect(url: str, deployment: str | Deployment) -> Chain:
+    """A node with its deployment: a built-in one's name, a file, or a parsed one. Nothing is asked yet.
+
+    Raises:
+        InputError: no such deployment, or a bad file.
+    """
+    found = find_deployment(deployment) if isinstance(deployment, str) else deployment
+    return Chain(url, RpcClient(url), found)
+
 
 def read_market(
     chain: Chain, block: int | None = None, *, cache: Path | None = None, progress: Progress | None = None
@@ -71,19 +89,51 @@ def read_portfolio(chain: Chain, file: PortfolioFile, snapshot: Snapshot) -> Por
     """The portfolio; a file without holdings means the owner's balances of every token that it mentions."""
     if not file.needs_balances:
         return file.resolve(snapshot)
-    mentioned = file.mentioned(snapshot)
-    return file.resolve(snapshot, read_balances(chain.client, file.owner, mentioned, snapshot.block_number))
+    block = snapshot.block_hash or snapshot.block_number
+    return file.resolve(snapshot, read_balances(chain.client, file.owner, file.mentioned(snapshot), block))
 
 
-def propose(snapshot: Snapshot, file: PortfolioFile, portfolio: Portfolio) -> tuple[Plan, bytes | None]:
-    """The plan and its payload; the payload is None where the verdict is to hold."""
-    proposed = plan(
+def make_plan(snapshot: Snapshot, portfolio: Portfolio, *, balances_are_holdings: bool = False) -> Plan:
+    """The rebalance that reaches the target at the least total cost; see `router.planner.plan`.
+
+    Args:
+        balances_are_holdings: the holdings are all that the owner has, so the final weights can be bound.
+
+    Raises:
+        InputError: unknown or unpriced tokens, nothing held, or a settlement that the loan policy forbids.
+        Infeasible: no trade reaches the target; names the token and the best that can be reached.
+    """
+    return planner.plan(
         snapshot,
         portfolio,
-        balances_are_holdings=file.needs_balances,
+        balances_are_holdings=balances_are_holdings,
         snapshot_hash=snapshot_hash(snapshot),
     )
-    return proposed, encode(proposed.program) if proposed.program else None
+
+
+def replay_plan(proposed: Plan, snapshot: Snapshot) -> Outcome:
+    """What a plan does on a snapshot, in exact integers.
+
+    Raises:
+        InputError: the plan has nothing to execute.
+        ExecutionReverted: with the reason for which the executor would revert.
+    """
+    return replay(_program(proposed), snapshot, proposed.holdings_before)
+
+
+def payload_of(proposed: Plan) -> bytes:
+    """The bytes for the executor.
+
+    Raises:
+        InputError: the plan has nothing to execute.
+    """
+    return encode(_program(proposed))
+
+
+def _program(proposed: Plan) -> Program:
+    if proposed.program is None:
+        raise InputError(f"this plan has nothing to execute: {proposed.reason}")
+    return proposed.program
 
 
 def transaction_data(client: RpcClient, transaction_hash: str) -> bytes:
@@ -99,26 +149,35 @@ def transaction_data(client: RpcClient, transaction_hash: str) -> bytes:
     return to_bytes(to_mapping(found, what).get("input"), what)
 
 
-def load_executable(path: Path) -> tuple[Plan, bytes]:
+def load_executable(path: Path) -> Plan:
     """A saved plan that has something to execute.
 
     Raises:
         InputError: it advises to hold.
     """
-    loaded, payload = load_plan(path)
-    if payload is None:
+    loaded, _ = load_plan(path)
+    if loaded.program is None:
         raise InputError(f"this plan has nothing to execute: {loaded.reason}", path=path.name)
-    return loaded, payload
+    return loaded
 
 
-def rehearse(chain: Chain, proposed: Plan, payload: bytes, block: int | None = None) -> Simulation:
-    """The exact transactions of a plan, run in process on a block."""
+def simulate_plan(chain: Chain, proposed: Plan, block: int | None = None) -> Simulation:
+    """The exact transactions of a plan, run in process on a block; the latest if none is named.
+
+    Raises:
+        ChainIdMismatch: the plan is of another chain than the deployment.
+        ChainError: the node; a transaction that reverts is an answer, and no error.
+    """
+    if proposed.chain_id != chain.deployment.chain_id:
+        raise ChainIdMismatch(
+            f"the plan is of chain {proposed.chain_id}, the deployment of chain {chain.deployment.chain_id}"
+        )
     return simulate(
         chain.client,
         chain.url,
         owner=proposed.owner,
         factory=chain.factory,
-        payload=payload,
+        payload=payload_of(proposed),
         tokens=chain.deployment.token_by_address,
         block="latest" if block is None else block,
     )
@@ -143,7 +202,7 @@ def choose_signer(
     return load_keystore(keystore, password)
 
 
-def execute(
+def send_plan(
     chain: Chain,
     signer: Signer,
     proposed: Plan,
@@ -151,8 +210,8 @@ def execute(
     options: SendOptions,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Sent:
-    """Sends a simulated plan and verifies it on chain; see `send_plan`."""
-    return send_plan(
+    """Sends a simulated plan and verifies it on chain; see `router.chain.sender.send_plan`."""
+    return sender.send_plan(
         chain.client,
         chain.url,
         signer,

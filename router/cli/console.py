@@ -38,8 +38,8 @@ def print_table(
     """
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
     for place, column in enumerate(columns):
-        justify = "left" if place == 0 or column in left else "right"
-        table.add_column(column, justify=justify, overflow="fold")
+        at_left = place == 0 or column in left
+        table.add_column(column, justify="left" if at_left else "right", overflow="fold")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     wide = None if stdout.is_terminal or "COLUMNS" in os.environ else PIPED_WIDTH

@@ -32,12 +32,12 @@ from router.pools.depth import depth_within
 from router.portfolio import LoanPolicy, Settlement
 from router.rebalancer import (
     Chain,
-    execute,
-    propose,
+    make_plan,
     read_market,
     read_portfolio,
     receipt_report,
-    rehearse,
+    send_plan,
+    simulate_plan,
     simulation_report,
 )
 from router.snapshot import Snapshot
@@ -110,10 +110,10 @@ def _stage(quiet: bool) -> Iterator[Stage]:
 
 
 def _rebalance(stage: Stage, name: str, settlement: Settlement, loan: LoanPolicy) -> RunReport:
-    plan, payload, market = _plan(stage, settlement, loan)
-    simulation = rehearse(stage.chain, plan, payload)
+    plan, market = _plan(stage, settlement, loan)
+    simulation = simulate_plan(stage.chain, plan)
     simulation.require(expected_outcome(plan))
-    sent = execute(stage.chain, stage.signer, plan, simulation, stage.options())
+    sent = send_plan(stage.chain, stage.signer, plan, simulation, stage.options())
     if not stage.quiet:
         show_plan(plan, market.tokens)
         show_simulation(simulation_report(stage.chain, plan, simulation), stage.tokens)
@@ -121,20 +121,21 @@ def _rebalance(stage: Stage, name: str, settlement: Settlement, loan: LoanPolicy
     return _run_report(stage, name, loan, plan, sent)
 
 
-def _plan(stage: Stage, settlement: Settlement, loan: LoanPolicy) -> tuple[Plan, bytes, Snapshot]:
+def _plan(stage: Stage, settlement: Settlement, loan: LoanPolicy) -> tuple[Plan, Snapshot]:
     file = stage.portfolio.settled(settlement, loan)
     market = read_market(stage.chain)
-    plan, payload = propose(market, file, read_portfolio(stage.chain, file, market))
-    if payload is None:
+    portfolio = read_portfolio(stage.chain, file, market)
+    plan = make_plan(market, portfolio, balances_are_holdings=file.needs_balances)
+    if plan.program is None:
         raise RouterError(f"the demonstration's portfolio has not drifted: {plan.reason}")
-    return plan, payload, market
+    return plan, market
 
 
 def _refusals(stage: Stage) -> tuple[RefusalReport, ...]:
-    plan, payload, market = _plan(stage, Settlement.PULL_FIRST, LoanPolicy.NEVER)
+    plan, market = _plan(stage, Settlement.PULL_FIRST, LoanPolicy.NEVER)
     _trade_ahead(stage, plan, market)
     before = stage.balances()
-    simulation = rehearse(stage.chain, plan, payload)
+    simulation = simulate_plan(stage.chain, plan)
     return (
         _refused_by_simulation(stage, plan, simulation, before),
         _refused_by_executor(stage, plan, before),
@@ -145,7 +146,7 @@ def _refused_by_simulation(
     stage: Stage, plan: Plan, simulation: Simulation, before: Mapping[Address, int]
 ) -> RefusalReport:
     try:
-        execute(stage.chain, stage.signer, plan, simulation, stage.options())
+        send_plan(stage.chain, stage.signer, plan, simulation, stage.options())
     except RouterError as error:
         if not stage.quiet:
             show_simulation(simulation_report(stage.chain, plan, simulation), stage.tokens)
@@ -164,7 +165,7 @@ def _refused_by_simulation(
 
 def _refused_by_executor(stage: Stage, plan: Plan, before: Mapping[Address, int]) -> RefusalReport:
     try:
-        execute(stage.chain, stage.signer, plan, None, stage.options(force=True))
+        send_plan(stage.chain, stage.signer, plan, None, stage.options(force=True))
     except ExecutionReverted as error:
         say(f"forced through, the executor reverts: {error}", markup=False)
         unchanged = stage.balances() == before

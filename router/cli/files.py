@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from router.chain.deployments import find_deployment
 from router.chain.rpc import RpcClient
 from router.cli.console import print_json, print_table, say
-from router.cli.settings import CONFIG_NAME, deployment_option, json_option, rpc_option, snapshot_option
+from router.cli.settings import (
+    CONFIG_NAME,
+    Settings,
+    config_option,
+    deployment_option,
+    json_option,
+    load_settings,
+    rpc_option,
+    snapshot_option,
+)
 from router.disassembler import BOUNDS_HEADER, describe
 from router.documents.files import write_bytes, write_json
-from router.documents.outputs import FilesFile
+from router.documents.outputs import FilesFile, SchemasFile
 from router.documents.payload import payload_to_json
-from router.documents.plan_file import load_plan
 from router.documents.schemas import FILE_MODELS, export_schemas
 from router.documents.snapshot_file import load_snapshot
 from router.encoder import EXECUTE_SELECTOR, decode, payload_from_calldata
 from router.errors import InputError, nearest
-from router.rebalancer import transaction_data
+from router.rebalancer import load_executable, payload_of, transaction_data
 from router.tokens import Address, Token
 
 _HASH_BYTES = 32
@@ -83,11 +94,7 @@ def init_command(folder: Path, deployment: str, force: bool, as_json: bool) -> N
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():
         write_bytes(text.encode(), path)
-    if as_json:
-        print_json(FilesFile.of(files=tuple(map(str, texts))).to_json())
-        return
-    for path in texts:
-        click.echo(path)
+    _show_files(texts, as_json)
     say("Next: set the owner and targets in portfolio.toml, then run `rebalance doctor`.")
 
 
@@ -96,38 +103,62 @@ def init_command(folder: Path, deployment: str, force: bool, as_json: bool) -> N
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Write every schema into this folder."
 )
-def schema_command(name: str | None, out: Path | None) -> None:
+@json_option
+def schema_command(name: str | None, out: Path | None, as_json: bool) -> None:
     """Print the JSON Schema of NAME, or list the names."""
     schemas = export_schemas()
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        for each, schema in schemas.items():
-            write_json(schema, out / f"{each}.schema.json")
-            click.echo(out / f"{each}.schema.json")
+        _write_schemas(schemas, out, as_json)
     elif name is None:
-        rows = [(name, (model.__doc__ or "").splitlines()[0]) for name, model in FILE_MODELS.items()]
-        print_table("Schemas", ["name", "describes"], rows, left=["describes"])
+        described = {name: (model.__doc__ or "").splitlines()[0] for name, model in FILE_MODELS.items()}
+        if as_json:
+            print_json(SchemasFile.of(schemas=described).to_json())
+        else:
+            print_table("Schemas", ["name", "describes"], described.items(), left=["describes"])
     elif name not in schemas:
         raise InputError(f"no schema {name!r}", nearest=nearest(name, schemas))
     else:
         print_json(schemas[name])
 
 
+def _write_schemas(schemas: Mapping[str, Any], folder: Path, as_json: bool) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {folder / f"{name}.schema.json": schema for name, schema in schemas.items()}
+    for path, schema in paths.items():
+        write_json(schema, path)
+    _show_files(paths, as_json)
+
+
+def _show_files(paths: Iterable[Path], as_json: bool) -> None:
+    if as_json:
+        print_json(FilesFile.of(files=tuple(map(str, paths))).to_json())
+        return
+    for path in paths:
+        click.echo(path)
+
+
 @click.command("decode")
 @click.argument("payload")
+@config_option
 @snapshot_option
 @deployment_option
 @rpc_option
 @json_option
 def decode_command(
-    payload: str, snapshot: Path | None, deployment: str | None, rpc: str | None, as_json: bool
+    payload: str,
+    config: Path | None,
+    snapshot: Path | None,
+    deployment: str | None,
+    rpc: str | None,
+    as_json: bool,
 ) -> None:
-    """Print PAYLOAD for a human: 0x bytes, calldata, a plan file, or a transaction hash (with --rpc).
+    """Print PAYLOAD for a human: 0x bytes, calldata, a plan file, or a transaction hash of the node.
 
-    Tokens are named where --snapshot or --deployment tells their symbols.
+    Tokens are named where a snapshot, a deployment or the config tells their symbols.
     """
-    program = decode(_payload(payload, rpc))
-    tokens = _tokens(snapshot, deployment)
+    settings = load_settings(config)
+    program = decode(_payload(payload, settings, rpc))
+    tokens = _tokens(settings, snapshot, deployment)
     if as_json:
         print_json(payload_to_json(program, tokens).to_json())
         return
@@ -137,24 +168,22 @@ def decode_command(
     print_table("Steps", ["step", "does"], list(enumerate(described.steps)), left=["does"])
 
 
-def _tokens(snapshot: Path | None, deployment: str | None) -> dict[Address, Token] | None:
+def _tokens(settings: Settings, snapshot: Path | None, deployment: str | None) -> dict[Address, Token] | None:
     if snapshot is not None:
         return dict(load_snapshot(snapshot).tokens)
-    return find_deployment(deployment).token_by_address if deployment else None
+    if deployment or settings.config.deployment:
+        return find_deployment(settings.deployment(deployment)).token_by_address
+    return None
 
 
-def _payload(text: str, rpc: str | None) -> bytes:
+def _payload(text: str, settings: Settings, rpc: str | None) -> bytes:
     """The payload that the argument is, holds or names."""
     if not text.startswith("0x"):
-        _, payload = load_plan(Path(text))
-        if payload is None:
-            raise InputError("this plan has nothing to execute", path=text)
-        return payload
+        return payload_of(load_executable(Path(text)))
     if not re.fullmatch(r"0x(?:[0-9a-fA-F]{2})+", text):
         raise InputError("should be bytes in hex, starting with 0x", path="PAYLOAD")
     data = bytes.fromhex(text[2:])
     if len(data) == _HASH_BYTES:
-        if rpc is None:
-            raise InputError("is a transaction hash: name the node with --rpc", path="PAYLOAD")
-        data = transaction_data(RpcClient(rpc), text)
+        with contextlib.closing(RpcClient(settings.rpc(rpc))) as client:
+            data = transaction_data(client, text)
     return payload_from_calldata(data) if data[:4] == EXECUTE_SELECTOR else data

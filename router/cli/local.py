@@ -42,6 +42,7 @@ def localnet_command(
 
     With --out, `rebalance --config OUT/rebalance.toml …` commands work on it at once.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with start_localnet(
         scenario, port=port, state_in=state_in, state_out=state_out, block_time=block_time
     ) as net:

@@ -67,14 +67,11 @@ def run(arguments: list[str]) -> int:
     """Runs the command line; the exit code."""
     as_json = "--json" in arguments
     try:
-        code = group.main(args=arguments, prog_name="rebalance", standalone_mode=False)
+        code = group.main(args=arguments or ["--help"], prog_name="rebalance", standalone_mode=False)
         sys.stdout.flush()
     except click.Abort:
         say("interrupted")
         return INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as error:
-        say(error.ctx.get_help() if error.ctx else "", markup=False)
-        return InputError.exit_code
     except click.ClickException as error:
         return _report(InputError(error.format_message()), as_json)
     except RouterError as error:
@@ -115,8 +112,8 @@ def _error_fields(error: RouterError) -> dict[str, Any]:
     if isinstance(error, InputError):
         fields |= {"message": error.message, "path": error.path, "nearest": error.nearest}
     if isinstance(error, ExecutionReverted):
+        from router.chain.results import revert_entry
         from router.chain.revert_reasons import explain
-        from router.reports import revert_report
 
-        fields["revert"] = revert_report(explain(error.data))
+        fields["revert"] = revert_entry(explain(error.data))
     return fields

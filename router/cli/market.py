@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from router.chain.checkup import check_up
-from router.cli.console import print_json, print_table, say
+from router.cli.console import leave, print_json, print_table, say
 from router.cli.session import open_session
 from router.cli.settings import (
     block_option,
@@ -164,7 +164,7 @@ def doctor_command(
             left=["found", ""],
         )
     if not ok:
-        raise ChainError(f"{sum(not check.ok for check in checks)} of {len(checks)} checks failed")
+        leave(ChainError(f"{sum(not check.ok for check in checks)} of {len(checks)} checks failed"))
 
 
 def read_or_load(

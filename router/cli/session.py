@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.chain.deployments import find_deployment
-from router.chain.rpc import RpcClient
 from router.cli.console import progress_bar
 from router.cli.settings import Settings
-from router.rebalancer import Chain, read_market
+from router.rebalancer import Chain, connect, read_market
 from router.snapshot import Snapshot
 
 STATE_FOLDER = ".rebalance"
@@ -39,8 +37,8 @@ class Session:
 def open_session(settings: Settings, rpc: str | None, deployment: str | None) -> Iterator[Session]:
     """Connects to the node that flags, environment or config name."""
     url = settings.rpc(rpc)
-    chain = Chain(url, RpcClient(url), find_deployment(settings.deployment(deployment)))
+    chain = connect(url, settings.deployment(deployment))
     try:
         yield Session(chain, settings.path(None, "cache"))
     finally:
-        chain.client.close()
+        chain.close()

@@ -10,7 +10,7 @@ from router.chain.broadcast import Sending
 from router.chain.fees import FeePolicy
 from router.chain.outcome import expected_outcome
 from router.chain.sender import SendOptions
-from router.cli.console import print_json, say
+from router.cli.console import leave, print_json, say
 from router.cli.session import open_session
 from router.cli.settings import (
     block_option,
@@ -26,15 +26,16 @@ from router.cli.views import show_plan, show_receipt, show_simulation
 from router.documents.plan_file import plan_to_json, save_plan
 from router.documents.portfolio_file import load_portfolio_file
 from router.documents.snapshot_file import load_snapshot_file, save_snapshot
-from router.errors import InconsistentAnswer, NothingToDo
+from router.errors import InconsistentAnswer, InputError, NothingToDo, RouterError
 from router.rebalancer import (
     choose_signer,
-    execute,
     load_executable,
-    propose,
+    make_plan,
+    payload_of,
     read_portfolio,
     receipt_report,
-    rehearse,
+    send_plan,
+    simulate_plan,
     simulation_report,
 )
 
@@ -78,7 +79,8 @@ def plan_command(
         with open_session(settings, rpc, deployment) as session:
             market = session.read(block)
             resolved = read_portfolio(session.chain, file, market)
-    plan, payload = propose(market, file, resolved)
+    plan = make_plan(market, resolved, balances_are_holdings=file.needs_balances)
+    payload = payload_of(plan) if plan.program else None
     if snapshot_out is not None:
         save_snapshot(market, snapshot_out)
     if out is not None:
@@ -89,7 +91,7 @@ def plan_command(
     else:
         show_plan(plan, market.tokens)
     if payload is None:
-        raise NothingToDo(plan.reason)
+        leave(NothingToDo(plan.reason))
 
 
 @click.command("simulate")
@@ -111,16 +113,19 @@ def simulate_command(
 
     Exit code 5 where it reverts, 4 where an amount differs from the plan's.
     """
-    plan, payload = load_executable(plan_file)
+    plan = load_executable(plan_file)
     with open_session(load_settings(config), rpc, deployment) as session:
-        simulation = rehearse(session.chain, plan, payload, block)
+        simulation = simulate_plan(session.chain, plan, block)
         tokens = session.chain.deployment.token_by_address
     report = simulation_report(session.chain, plan, simulation)
     if as_json:
         print_json(report.to_json())
     else:
         show_simulation(report, tokens)
-    simulation.require(expected_outcome(plan))
+    try:
+        simulation.require(expected_outcome(plan))
+    except RouterError as error:
+        leave(error)
 
 
 @click.command("send")
@@ -155,8 +160,10 @@ def send_command(
     Nothing is sent where the simulation reverts or disagrees with the plan. Running an interrupted send again
     resumes it, and never repeats it.
     """
+    if as_json and not yes:
+        raise InputError("--json asks nothing, so it needs --yes", path="--yes")
     settings = load_settings(config)
-    plan, payload = load_executable(plan_file)
+    plan = load_executable(plan_file)
     with open_session(settings, rpc, deployment) as session:
         chain, tokens = session.chain, session.chain.deployment.token_by_address
         signer = choose_signer(
@@ -164,19 +171,19 @@ def send_command(
             signer_url,
             settings.path(keystore, "keystore"),
             password_file,
-            ask=not (yes or as_json),
+            ask=not yes,
         )
-        simulation = rehearse(chain, plan, payload)
+        simulation = simulate_plan(chain, plan)
         options = SendOptions(
             state_folder=session.state_folder,
             sending=Sending(fees=FeePolicy(max_fee=settings.max_fee_wei(max_fee_gwei))),
             max_age_blocks=settings.config.max_simulation_age_blocks,
             exact=not within_bounds,
         )
-        if not (yes or as_json):
+        if not yes:
             show_simulation(simulation_report(chain, plan, simulation), tokens)
             click.confirm(f"Send from {plan.owner} on chain {plan.chain_id}?", abort=True, err=True)
-        sent = execute(chain, signer, plan, simulation, options, progress=say)
+        sent = send_plan(chain, signer, plan, simulation, options, progress=say)
     report = receipt_report(chain, plan, sent)
     if as_json:
         print_json(report.to_json())
@@ -184,4 +191,4 @@ def send_command(
         show_receipt(report, tokens)
     if not sent.verified:
         failed = ", ".join(check.name for check in sent.checks if not check.ok)
-        raise InconsistentAnswer(f"the rebalance landed, and these checks failed: {failed}")
+        leave(InconsistentAnswer(f"the rebalance landed, and these checks failed: {failed}"))

@@ -43,11 +43,17 @@ def write_json(value: Any, path: Path) -> None:
 def write_bytes(data: bytes, path: Path) -> None:
     """Writes a file whole or not at all: to a temporary file beside it, then one rename.
 
+    What a symbolic link names is replaced, not the link. A device or pipe is written to as it is.
+
     Raises:
         InputError: the folder is missing or full, or may not be written. Nothing is left behind.
     """
     temporary: str | None = None
     try:
+        path = path.resolve()
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -165,6 +165,13 @@ class FilesFile(FileModel):
     files: tuple[str, ...]
 
 
+class SchemasFile(FileModel):
+    """What each schema describes, by name."""
+
+    schema_: Annotated[Literal["rebalance-schemas/1"], Field(alias="schema")] = "rebalance-schemas/1"
+    schemas: dict[str, str]
+
+
 class LocalnetFile(FileModel):
     """A local chain that is running."""
 

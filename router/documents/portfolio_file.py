@@ -185,7 +185,12 @@ def load_portfolio_file(path: Path | str) -> PortfolioFile:
         InputError: names the field.
     """
     path = Path(path)
-    return PortfolioFile(path.name, validate(PortfolioModel, read_document(path), path.name))
+    model = validate(PortfolioModel, read_document(path), path.name)
+    if not int(model.owner, 16):
+        raise InputError(
+            "is the zero address; set the account that holds the tokens", path=f"{path.name}: owner"
+        )
+    return PortfolioFile(path.name, model)
 
 
 def load_portfolio(

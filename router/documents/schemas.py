@@ -15,6 +15,7 @@ from router.documents.outputs import (
     LocalnetFile,
     PoolsFile,
     ReceiptFile,
+    SchemasFile,
     SimulationFile,
     StatusFile,
 )
@@ -41,6 +42,7 @@ FILE_MODELS: Mapping[str, type[FileModel]] = {
     "pools": PoolsFile,
     "doctor": DoctorFile,
     "files": FilesFile,
+    "schemas": SchemasFile,
     "localnet": LocalnetFile,
 }
 
