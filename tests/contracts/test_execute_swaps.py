@@ -252,6 +252,20 @@ def test_next_pool_must_take_the_token_that_comes(world: World) -> None:
         world.execute(bytes(payload))
 
 
+def test_next_pool_must_be_another(world: World) -> None:
+    amount = sells(world, "ETH", 1000)
+    program = world.program(
+        [world.bounds("ETH", max_spent=amount), world.bounds("USD"), world.bounds("BTC")],
+        swap(world, "uniswap_v2", "ETH", "USD", amount, **FROM_OWNER, **TO_NEXT_POOL),
+        swap(world, "uniswap_v2", "USD", "BTC", **PREPAID, **TO_OWNER),
+    )
+    payload = bytearray(encode(program))
+    first, second = 49 + 3 * 74 + 20, 49 + 3 * 74 + 43 + 20
+    payload[second : second + 20] = payload[first : first + 20]
+    with world.errors.expects("IllegalRoute", step=0):
+        world.execute(bytes(payload))
+
+
 def test_same_token_in_and_out_reverts(world: World) -> None:
     program = world.program(
         [world.bounds("ETH", max_spent=100), world.bounds("USD")],
