@@ -1,13 +1,13 @@
 """`brownie run deploy [--network NAME]`: the executor factory, and the executor of the sending account.
 
-Both are deployed where they do not stand yet, from the bytecode that ships with the package: only that gives the
-addresses that the package computes. What stands is compared with it, byte for byte.
+Both are deployed where they do not stand yet, from the bytecode that ships with the package: only that
+gives the addresses that the package computes. What stands is compared with it, byte for byte.
 
-    REBALANCE_ACCOUNT     name of the account in Brownie's keystore, on a live network (BROWNIE_ACCOUNT as well)
+    REBALANCE_ACCOUNT     the account in Brownie's keystore, on a live network; or BROWNIE_ACCOUNT
     REBALANCE_PASSWORD    its password; asked for where it is not set
     REBALANCE_FACTORY     a factory to use
-    REBALANCE_DEPLOYMENT  a deployment file, or the name of a built-in one: its factory is used, and a file without
-                          one gets the factory's address
+    REBALANCE_DEPLOYMENT  a deployment file, or the name of a built-in one: its factory is used, and a file
+                          that names none is filled in
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ def send(node: Node, account: Any, transaction: Transaction, gas_limit: int | No
     """Sends through Brownie, and reads the receipt back from the node.
 
     Args:
-        gas_limit: None takes the node's estimate and a margin. Never the whole block's gas, which is more than
-            EIP-7825 lets one transaction have.
+        gas_limit: None takes the node's estimate and a margin; Brownie's default, the block's whole gas, is
+            more than EIP-7825 lets one transaction have.
 
     Raises:
         VirtualMachineError: Brownie's; it reverts.

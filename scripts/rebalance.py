@@ -1,8 +1,8 @@
-"""`brownie run rebalance [--network NAME]`: one whole rebalance on a development chain or a fork, nothing at stake.
+"""`brownie run rebalance [--network NAME]`: one whole rebalance on a development chain or a fork.
 
-Without REBALANCE_DEPLOYMENT the local chain's scenario is built on Brownie's own anvil and rebalanced. With it, and
-on a fork of any chain, the named portfolio is planned on the fork's block, simulated in process, and executed by
-impersonating its owner; planned, simulated and executed amounts must be equal.
+Without REBALANCE_DEPLOYMENT the local chain's scenario is built on Brownie's own anvil and rebalanced. With
+it, and on a fork of any chain, the named portfolio is planned on the fork's block, simulated in process, and
+executed by impersonating its owner. Planned, simulated and executed amounts must be equal.
 
     REBALANCE_DEPLOYMENT  a deployment file, or the name of a built-in one; without a factory one is deployed
     REBALANCE_PORTFOLIO   the portfolio file; a fork needs it
@@ -14,7 +14,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from brownie import accounts, web3
 from router.chain.broadcast import Receipt
 from router.chain.calls import balance_of, read_word
 from router.chain.deployments import find_deployment
-from router.chain.executor import approvals, deployment, execute_transaction, executor_address, revocations
+from router.chain.executor import approvals, execute_transaction, executor_address, revocations
 from router.chain.fork import Simulation, pull_limits
 from router.chain.head import require_chain
 from router.chain.outcome import expected_outcome, read_outcome, require_equal
@@ -32,11 +32,20 @@ from router.chain.verification import verify
 from router.cli.views import show_plan, show_receipt, show_simulation
 from router.documents.deployment import Deployment, parse_deployment
 from router.documents.portfolio_file import PortfolioFile, load_portfolio_file
+from router.encoder import encode
 from router.errors import GuardRefused, InconsistentAnswer, InputError, NothingToDo
 from router.localnet import build_localnet
-from router.plan import Plan
-from router.rebalancer import Chain, propose, read_market, read_portfolio, rehearse
-from router.reports import receipt_report, simulation_report
+from router.plan import Outcome, Plan
+from router.program import Program
+from router.rebalancer import (
+    Chain,
+    make_plan,
+    read_market,
+    read_portfolio,
+    receipt_report,
+    simulate_plan,
+    simulation_report,
+)
 from router.tokens import Address, to_checksum
 from scripts.deploy import connected_node, ensure_executor, ensure_factory, is_live, known_factory, send
 
@@ -69,21 +78,29 @@ def main() -> Sent:
     if is_live():
         raise GuardRefused("this network is live: use `rebalance plan`, `simulate` and `send`")
     with _stage() as stage:
-        tokens = stage.chain.deployment.token_by_address
         market = read_market(stage.chain)
-        plan, payload = propose(market, stage.portfolio, read_portfolio(stage.chain, stage.portfolio, market))
+        file = stage.portfolio
+        portfolio = read_portfolio(stage.chain, file, market)
+        plan = make_plan(market, portfolio, balances_are_holdings=file.needs_balances)
         show_plan(plan, market.tokens)
-        if payload is None:
+        if plan.program is None:
             raise NothingToDo(plan.reason)
-        simulation = rehearse(stage.chain, plan, payload)
-        show_simulation(simulation_report(plan, simulation, tokens), tokens)
-        simulation.require(expected_outcome(plan))
-        sent = _execute(stage, plan, payload, simulation)
-        show_receipt(receipt_report(plan, sent, tokens), tokens)
-        require_equal(expected_outcome(plan), sent.outcome)
+        sent = _run(_deployed(stage), plan, plan.program)
     if not sent.verified:
         raise InconsistentAnswer(f"failed: {[check.name for check in sent.checks if not check.ok]}")
     print("planned, simulated and executed amounts are equal")
+    return sent
+
+
+def _run(stage: Stage, plan: Plan, program: Program) -> Sent:
+    """Simulates, executes, and requires the same figures each time."""
+    tokens, expected = stage.chain.deployment.token_by_address, expected_outcome(plan)
+    simulation = simulate_plan(stage.chain, plan)
+    show_simulation(simulation_report(stage.chain, plan, simulation), tokens)
+    simulation.require(expected)
+    sent = _execute(stage, program, expected, simulation)
+    show_receipt(receipt_report(stage.chain, plan, sent), tokens)
+    require_equal(expected, sent.outcome)
     return sent
 
 
@@ -105,42 +122,45 @@ def _stage() -> Iterator[Stage]:
 
 @contextlib.contextmanager
 def _opened(known: Deployment, portfolio: Path) -> Iterator[Stage]:
-    """A chain with factory and executor, which count as there already: they are deployed once."""
     file = load_portfolio_file(portfolio)
     with connected_node() as (url, node):
         require_chain(node, known.chain_id)
-        factory = ensure_factory(node, accounts[0], known_factory(known))
-        ensure_executor(node, accounts[0], factory, file.owner)
-        yield Stage(Chain(url, node, known.model_copy(update={"executor_factory": factory})), file)
+        yield Stage(Chain(url, node, known), file)
 
 
-def _execute(stage: Stage, plan: Plan, payload: bytes, simulation: Simulation) -> Sent:
+def _deployed(stage: Stage) -> Stage:
+    """The stage with its factory and the owner's executor, deployed by accounts[0] where they are missing."""
+    chain = stage.chain
+    factory = ensure_factory(chain.client, accounts[0], known_factory(chain.deployment))
+    ensure_executor(chain.client, accounts[0], factory, stage.owner)
+    known = chain.deployment.model_copy(update={"executor_factory": factory})
+    return replace(stage, chain=replace(chain, deployment=known))
+
+
+def _execute(stage: Stage, program: Program, expected: Outcome, simulation: Simulation) -> Sent:
     """As the owner, who needs no key here: the node takes transactions of any account."""
     node, factory, owner = stage.chain.client, stage.chain.factory, stage.owner
     account, executor = _impersonated(stage), executor_address(factory, owner)
     tokens = stage.chain.deployment.token_by_address
     symbols = {address: token.symbol for address, token in tokens.items()}
-    assert plan.program is not None
-    execute = execute_transaction(executor, payload)
-    before = [
-        *deployment(node, factory, owner),
-        *approvals(node, owner, executor, pull_limits(plan.program), symbols=symbols),
+    execute = execute_transaction(executor, encode(program))
+    limits = pull_limits(program)
+    receipts = [
+        send(node, account, each) for each in approvals(node, owner, executor, limits, symbols=symbols)
     ]
-    receipts = [send(node, account, each) for each in before]
     peak_gas = simulation.transactions[-1].peak_gas
     execution = send(node, account, execute, peak_gas * (100 + GAS_MARGIN_PERCENT) // 100)
-    touched = [bounds.token for bounds in plan.program.tokens]
+    touched = [bounds.token for bounds in program.tokens]
     after = [
         send(node, account, each) for each in revocations(node, owner, executor, touched, symbols=symbols)
     ]
     outcome = read_outcome(
-        plan.program, owner, execution.logs, _changes(stage, touched, execution), execution.gas_used
+        program, owner, execution.logs, _changes(stage, touched, execution), execution.gas_used
     )
-    expected = expected_outcome(plan)
     last = (after or [execution])[-1]
     checks = verify(
         node,
-        plan.program,
+        program,
         owner=owner,
         executor=executor,
         expected=expected,
