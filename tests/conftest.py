@@ -8,6 +8,9 @@ import pytest
 
 from router.localnet import Localnet, start_localnet
 
+collect_ignore = ["brownie"]
+"""That tier needs Brownie's plugin, which is off here: `brownie test` runs it."""
+
 
 @pytest.fixture(scope="session")
 def localnet() -> Iterator[Localnet]:
