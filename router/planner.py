@@ -142,7 +142,7 @@ def _fund(problem: Problem, proposal: Proposal) -> tuple[Problem, Proposal, tupl
         }
         change = {
             token: premiums.get(token, 0) - problem.premiums.get(token, 0)
-            for token in premiums.keys() | problem.premiums.keys()
+            for token in sorted(premiums.keys() | problem.premiums.keys())
         }
         if (
             sum(abs(problem.valuation.value({token: amount})) for token, amount in change.items())
@@ -281,7 +281,12 @@ def _plan(problem: Problem, best: _Candidate, reason: str, snapshot_hash: str) -
         cost=cost,
         gas_estimate=best.gas,
         verdict=Verdict.TRADE,
-        notes=(*problem.notes, *problem.refusals, *_loan_notes(valuation.portfolio, best.loans)),
+        notes=(
+            *problem.notes,
+            *problem.refusals,
+            *_price_notes(cost),
+            *_loan_notes(valuation.portfolio, best.loans),
+        ),
     )
 
 
@@ -299,6 +304,14 @@ def _planned_loans(best: _Candidate) -> tuple[PlannedLoan, ...]:
         for loan in best.loans
         for token, amount in loan.amounts
     )
+
+
+def _price_notes(cost: Cost) -> tuple[str, ...]:
+    if cost.pool_fees + cost.price_impact >= 0:
+        return ()
+    gain = -(cost.pool_fees + cost.price_impact)
+    more = f"the pools pay {gain:.2f} more than the reference prices on this trade"
+    return (f"{more}; counted as negative price impact",)
 
 
 def _loan_notes(portfolio: Portfolio, loans: Sequence[Loan]) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def pose(valuation: Valuation, max_hops: int) -> Problem:
     idle = _idle(drifts, portfolio.tolerance_bps, BPS * TYPICAL_SWAP_GAS * gas_price / total)
     sources = {token for token, drift in drifts.items() if drift > 0 and token not in idle}
     sinks = {token for token, drift in drifts.items() if drift < 0 and token not in idle}
-    sold_value = sum(drifts[token] for token in sources) / BPS * total
+    sold_value = sum(drifts[token] for token in sorted(sources)) / BPS * total
     taxed = {token for token, tax in snapshot.transfer_tax_bps.items() if tax}
     _refuse_taxed(valuation, (sources | sinks) & taxed)
     whole = graph.build(
