@@ -19,7 +19,8 @@ from router.errors import RouterError
 PIPED_WIDTH = 200
 """Columns of a table that goes to a file or another program, where COLUMNS does not say otherwise."""
 
-stdout = Console(highlight=False)
+_WIDE = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+stdout = Console(highlight=False, width=_WIDE)
 stderr = Console(stderr=True, highlight=False)
 
 
@@ -42,8 +43,7 @@ def print_table(
         table.add_column(column, justify="left" if at_left else "right", overflow="fold")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    wide = None if stdout.is_terminal or "COLUMNS" in os.environ else PIPED_WIDTH
-    stdout.print(table, width=wide)
+    stdout.print(table)
 
 
 def say(text: str, *, end: str = "\n", markup: bool = True) -> None:

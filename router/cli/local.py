@@ -12,6 +12,7 @@ from router.cli.demo import run_demo
 from router.cli.settings import CONFIG_NAME, json_option
 from router.documents.files import write_json
 from router.documents.outputs import LocalnetFile
+from router.errors import RpcFailure
 from router.localnet import Localnet, start_localnet
 from router.localnet.workspace import write_workspace
 
@@ -51,9 +52,11 @@ def localnet_command(
             say(f"wrote {out}/{CONFIG_NAME} and what it names")
         _announce(net, out, as_json)
         try:
-            signal.pause()
+            net.process.process.wait()
         except KeyboardInterrupt:
             say("stopped")
+            return
+        raise RpcFailure("the node has ended by itself")
 
 
 def _announce(net: Localnet, out: Path | None, as_json: bool) -> None:
