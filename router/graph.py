@@ -192,18 +192,15 @@ def _distances(graph: nx.MultiDiGraph, roots: Set[Address]) -> dict[Address, int
 
 
 def _drop_leaves(graph: nx.MultiDiGraph, ends: Set[Address]) -> nx.MultiDiGraph:
-    """Repeatedly drops tokens in between that have fewer than two neighbours: nothing can pass through
-    them."""
+    """Repeatedly drops tokens in between that have fewer than two neighbours: they lead nowhere."""
     kept = graph.copy()
-    leaves = True
-    while leaves:
-        leaves = [
-            token
-            for token in kept
-            if token not in ends and len({*kept.successors(token), *kept.predecessors(token)}) < 2
-        ]
+    while leaves := [token for token in kept if token not in ends and _neighbours(kept, token) < 2]:
         kept.remove_nodes_from(leaves)
     return kept
+
+
+def _neighbours(graph: nx.MultiDiGraph, token: Address) -> int:
+    return len({*graph.successors(token), *graph.predecessors(token)})
 
 
 def _deepest_hubs(graph: nx.MultiDiGraph, ends: Set[Address]) -> nx.MultiDiGraph:

@@ -1,9 +1,9 @@
 """What the executor contract runs: bounds on the owner's balances, and typed steps between them.
 
-`router.encoder` turns a Program into calldata and back; `interfaces/IRebalanceExecutor.sol` describes the same
-bytes. Inside the executor a ledger holds, per token, what is in its hands during this transaction: pulls, loans
-and swaps paid to the executor credit it; swaps paid by the executor, deliveries and repayments debit it. Whatever
-is left in the ledger at the end goes to the owner.
+`router.encoder` turns a Program into calldata and back; `interfaces/IRebalanceExecutor.sol` describes
+the same bytes. Inside the executor a ledger holds, per token, what is in its hands during this
+transaction: pulls, loans and swaps paid to the executor credit it; swaps paid by the executor,
+deliveries and repayments debit it. Whatever is left in the ledger at the end goes to the owner.
 """
 
 from __future__ import annotations

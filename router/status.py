@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from router.documents.outputs import StatusFile, StatusRow
+from router.planner.valuation import Valuation
 from router.portfolio import Portfolio
 from router.snapshot import Snapshot
 from router.tokens import format_amount
-from router.valuation import Valuation
 
 _WEIGHT_DECIMALS = 18
 

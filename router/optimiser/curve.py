@@ -205,7 +205,7 @@ class _Sampler:
         paid = (self.quote(start[0] + half) or 0) - start[1]
         first, last = start[2] ** -0.5, end[2] ** -0.5
         fit = half * self.price_in / (first * (first + last) / 2)
-        return abs(paid * self.price_out - fit) <= 2 * tolerance
+        return bool(abs(paid * self.price_out - fit) <= 2 * tolerance)
 
     def _assemble(self, knots: list[tuple[int, int, float]]) -> Curve | None:
         """Knots in value units, forced concave: a rate lies between those of the chords on its two sides,

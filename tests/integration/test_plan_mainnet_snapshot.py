@@ -17,11 +17,11 @@ import pytest
 from router.documents.snapshot_file import load_snapshot
 from router.plan import Plan
 from router.planner import plan
+from router.planner.valuation import Valuation, worst
 from router.portfolio import Portfolio
 from router.program import AmountMode, Payer, Pull, Recipient, Swap
 from router.snapshot import Snapshot
 from router.tokens import Address
-from router.valuation import Valuation, worst
 
 DATA = Path(os.environ.get("REBALANCE_SHARED_DATA", str(Path(__file__).parents[2] / "../shared/data")))
 SNAPSHOT = DATA / "snapshots" / "mainnet-24721407.json.gz"

@@ -1,0 +1,118 @@
+"""The guarantees that a program carries, and the gas it should take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from router.encoder import encode
+from router.fixed_point import BPS, PIPS, mul_div_down, mul_div_up
+from router.planner.settlement import Loan
+from router.planner.valuation import Valuation
+from router.pools.base import Pool
+from router.program import Borrow, Check, Deliver, Program, Pull, Step, Swap, TokenBounds
+from router.tokens import Address
+
+BASE_GAS = 21_000
+PULL_GAS = 35_000
+DELIVER_GAS = 30_000
+CHECK_GAS = 5_000
+BOUND_GAS = 6_000
+"""Gas per token whose balance is read before and after."""
+ZERO_BYTE_GAS, BYTE_GAS = 4, 16
+"""Calldata, EIP-2028."""
+PIPS_PER_BPS = PIPS // BPS
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a program may run: last timestamp, and blocks, both ends included; last block 0 means no end."""
+
+    deadline: int
+    first_block: int = 0
+    last_block: int = 0
+
+
+def draft(steps: Sequence[Step], pulls: Mapping[Address, int], window: Window) -> Program:
+    """A program that bounds nothing but what may be pulled; replaying it gives the amounts to bound."""
+    tokens = tuple(TokenBounds(token, max_spent=pulls.get(token, 0)) for token in used_tokens(steps))
+    return Program(window.deadline, -(1 << 255), tokens, tuple(steps), window.first_block, window.last_block)
+
+
+def used_tokens(steps: Iterable[Step]) -> tuple[Address, ...]:
+    """Every token of the steps, sorted."""
+    found: set[Address] = set()
+    for step in steps:
+        match step:
+            case Swap():
+                found |= {step.token_in, step.token_out}
+            case Borrow():
+                found |= {token for token, _ in step.amounts}
+            case Pull() | Deliver():
+                found.add(step.token)
+            case Check():
+                pass
+    return tuple(sorted(found))
+
+
+def bounded(
+    steps: Sequence[Step],
+    pulls: Mapping[Address, int],
+    changes: Mapping[Address, int],
+    valuation: Valuation,
+    window: Window,
+    *,
+    weights: bool,
+) -> Program:
+    """The program with every bound that the planned changes allow.
+
+    Args:
+        pulls: raw units taken from the owner; no more may be.
+        changes: planned change of the owner's balances.
+        weights: bound the final weights too; only right where the owner's balances are the portfolio's
+            holdings.
+    """
+    slippage = valuation.portfolio.max_slippage_bps
+    tokens = set(used_tokens(steps)) | (set(valuation.tokens) if weights else set())
+    traded = valuation.value_e36(pulls)
+    least = valuation.value_e36(changes) - mul_div_up(traded, slippage, BPS)
+    rows = []
+    for token in sorted(tokens):
+        received = mul_div_down(max(changes.get(token, 0), 0), BPS - slippage, BPS)
+        low, high = _weight_band(valuation, token) if weights else (0, PIPS)
+        price = valuation.prices_e36.get(token, 0)
+        rows.append(TokenBounds(token, pulls.get(token, 0), received, price, low, high))
+    return Program(window.deadline, least, tuple(rows), tuple(steps), window.first_block, window.last_block)
+
+
+def _weight_band(valuation: Valuation, token: Address) -> tuple[int, int]:
+    """The target with its tolerance, and room for slippage; tokens that are only passed through are not
+    bound."""
+    if token not in valuation.tokens:
+        return 0, PIPS
+    room = (valuation.portfolio.tolerance_bps + valuation.portfolio.max_slippage_bps) * PIPS_PER_BPS
+    target = round(valuation.target(token) * PIPS)
+    return max(0, target - room), min(PIPS, target + room)
+
+
+def estimate_gas(program: Program, pools: Mapping[Address, Pool], loans: Sequence[Loan]) -> int:
+    """Gas of the whole transaction."""
+    payload = encode(program)
+    calldata = sum(BYTE_GAS if byte else ZERO_BYTE_GAS for byte in payload)
+    bounds = BOUND_GAS * sum(
+        bool(row.max_spent or row.min_received or row.price_e36) for row in program.tokens
+    )
+    steps = 0
+    for step in program.steps:
+        match step:
+            case Swap():
+                steps += pools[step.pool].gas
+            case Pull():
+                steps += PULL_GAS
+            case Deliver():
+                steps += DELIVER_GAS
+            case Check():
+                steps += CHECK_GAS
+            case Borrow():
+                pass
+    return BASE_GAS + calldata + bounds + steps + sum(loan.gas for loan in loans)
