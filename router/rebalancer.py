@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from router.chain import sender
 from router.chain.calls import to_bytes, to_mapping
 from router.chain.deployments import find_deployment
 from router.chain.fork import Simulation, simulate
+from router.chain.head import BLOCK_SECONDS, read_head
 from router.chain.outcome import expected_outcome
 from router.chain.reader import read_balances, read_snapshot
 from router.chain.results import receipt_file, simulation_file
@@ -93,11 +95,18 @@ def read_portfolio(chain: Chain, file: PortfolioFile, snapshot: Snapshot) -> Por
     return file.resolve(snapshot, read_balances(chain.client, file.owner, file.mentioned(snapshot), block))
 
 
-def make_plan(snapshot: Snapshot, portfolio: Portfolio, *, balances_are_holdings: bool = False) -> Plan:
+def make_plan(
+    snapshot: Snapshot,
+    portfolio: Portfolio,
+    *,
+    balances_are_holdings: bool = False,
+    deadline: int | None = None,
+) -> Plan:
     """The rebalance that reaches the target at the least total cost; see `router.planner.plan`.
 
     Args:
         balances_are_holdings: the holdings are all that the owner has, so the final weights can be bound.
+        deadline: last block timestamp of execution; None allows 20 minutes from the snapshot.
 
     Raises:
         InputError: unknown or unpriced tokens, nothing held, or a settlement that the loan policy forbids.
@@ -107,6 +116,7 @@ def make_plan(snapshot: Snapshot, portfolio: Portfolio, *, balances_are_holdings
         snapshot,
         portfolio,
         balances_are_holdings=balances_are_holdings,
+        deadline=deadline,
         snapshot_hash=snapshot_hash(snapshot),
     )
 
@@ -172,6 +182,8 @@ def simulate_plan(chain: Chain, proposed: Plan, block: int | None = None) -> Sim
         raise ChainIdMismatch(
             f"the plan is of chain {proposed.chain_id}, the deployment of chain {chain.deployment.chain_id}"
         )
+    head = read_head(chain.client, "latest" if block is None else block)
+    next_timestamp = head.timestamp + BLOCK_SECONDS
     return simulate(
         chain.client,
         chain.url,
@@ -179,7 +191,8 @@ def simulate_plan(chain: Chain, proposed: Plan, block: int | None = None) -> Sim
         factory=chain.factory,
         payload=payload_of(proposed),
         tokens=chain.deployment.token_by_address,
-        block="latest" if block is None else block,
+        block=head.hash,
+        timestamp=next_timestamp if block is not None else max(next_timestamp, int(time.time())),
     )
 
 

@@ -51,6 +51,7 @@ def localnet_command(
             write_workspace(net, out)
             say(f"wrote {out}/{CONFIG_NAME} and what it names")
         _announce(net, out, as_json)
+        assert net.process is not None
         try:
             net.process.process.wait()
         except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -27,6 +28,7 @@ from router.documents.plan_file import plan_to_json, save_plan
 from router.documents.portfolio_file import load_portfolio_file
 from router.documents.snapshot_file import load_snapshot_file, save_snapshot
 from router.errors import InconsistentAnswer, InputError, NothingToDo, RouterError
+from router.planner.compose import DEADLINE_SECONDS
 from router.rebalancer import (
     choose_signer,
     load_executable,
@@ -73,13 +75,15 @@ def plan_command(
         loaded = load_snapshot_file(snapshot)
         for kind, count in loaded.not_routed.items():
             say(f"note: {count} {kind} pools of {snapshot.name} are not routed")
-        market = loaded.snapshot
+        market, deadline = loaded.snapshot, None
         resolved = file.resolve(market)
     else:
         with open_session(settings, rpc, deployment) as session:
             market = session.read(block)
             resolved = read_portfolio(session.chain, file, market)
-    plan = make_plan(market, resolved, balances_are_holdings=file.needs_balances)
+        # The last block of a chain that mines on demand may be hours old.
+        deadline = max(market.timestamp, int(time.time())) + DEADLINE_SECONDS
+    plan = make_plan(market, resolved, balances_are_holdings=file.needs_balances, deadline=deadline)
     payload = payload_of(plan) if plan.program else None
     if snapshot_out is not None:
         save_snapshot(market, snapshot_out)
