@@ -188,8 +188,8 @@ def baskets(market: Market) -> Section:
     return Section(
         "Baskets",
         "From the mid value, in ETH, to the value of the largest portfolio of exactly the target weights "
-        "that the final holdings contain; and what that costs in basis points. The recorded dual optimum is in "
-        "mid prices of its own, which are not recorded, so the two costs compare only roughly.",
+        "that the final holdings contain; and what that costs in basis points. The recorded dual optimum is "
+        "in mid prices of its own, which are not recorded, so the two costs compare only roughly.",
         ("basket", "targets", "ours", "cost bp", "recorded optimum", "its cost bp", "swaps", "ms"),
         rows,
     )
