@@ -30,6 +30,7 @@ from router.plan import Plan
 from router.planner import plan
 from router.pools.base import Pool
 from router.pools.depth import depth_within
+from router.pools.tick_math import sqrt_ratio_at_tick
 from router.pools.uniswap_v3 import UniswapV3Pool
 from router.portfolio import Portfolio
 from router.replay import replay
@@ -227,6 +228,7 @@ def quotes_against_peer(market: Market) -> Section:
     theirs = run_peer(found)
     fresh = load_snapshot(SNAPSHOT).pool_by_address
     swaps = [(fresh[pool.address], *rest) for pool, *rest in found]
+    sqrt_ratio_at_tick.cache_clear()
     cold = seconds(lambda: quote_all(swaps))
     ours = statistics.median(seconds(lambda: quote_all(swaps)) for _ in range(PASSES))
     cold_peer, peer = theirs["seconds"][0], statistics.median(theirs["seconds"][1:])
