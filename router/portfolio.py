@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from router.tokens import Address
 
+DEFAULT_MAX_COST_BPS = 200
+
 
 class LoanPolicy(StrEnum):
     """When to take a flash loan."""
@@ -35,6 +37,7 @@ class Portfolio:
         prices: numeraire per whole token as decimal text; the user's own, over the snapshot's.
         tolerance_bps: how far each final weight may be from its target, in basis points of the portfolio.
         max_slippage_bps: how much less than planned the owner accepts, of the value traded.
+        max_cost_bps: the most that fees, price impact, premium and gas may take of the portfolio's value.
         gas_price_wei: price of gas to plan with; None takes the snapshot's base fee.
         allow_tokens: where not empty, only pools whose tokens are all listed are used.
         deny_tokens: no pool with one of these is used.
@@ -51,3 +54,4 @@ class Portfolio:
     settlement: Settlement = Settlement.PULL_FIRST
     allow_tokens: frozenset[Address] = frozenset()
     deny_tokens: frozenset[Address] = frozenset()
+    max_cost_bps: int = DEFAULT_MAX_COST_BPS

@@ -26,12 +26,13 @@ from router.documents.plan_file import load_plan
 from router.documents.portfolio_file import PortfolioFile
 from router.documents.snapshot_file import snapshot_hash
 from router.encoder import encode
-from router.errors import ChainIdMismatch, InputError
-from router.plan import Outcome, Plan
+from router.errors import ChainIdMismatch, Infeasible, InputError
+from router.fixed_point import BPS
+from router.plan import Outcome, Plan, PlannedSwap
 from router.portfolio import Portfolio
 from router.program import Program
 from router.replay import replay
-from router.snapshot import Snapshot
+from router.snapshot import Snapshot, price_text_to_e36
 from router.tokens import Address
 
 Progress = Callable[[str, int, int], None]
@@ -110,14 +111,38 @@ def make_plan(
 
     Raises:
         InputError: unknown or unpriced tokens, nothing held, or a settlement that the loan policy forbids.
-        Infeasible: no trade reaches the target; names the token and the best that can be reached.
+        Infeasible: no trade reaches the target, or none at a cost that the portfolio allows.
     """
-    return planner.plan(
+    proposed = planner.plan(
         snapshot,
         portfolio,
         balances_are_holdings=balances_are_holdings,
         deadline=deadline,
         snapshot_hash=snapshot_hash(snapshot),
+    )
+    _require_affordable(proposed, portfolio, snapshot)
+    return proposed
+
+
+def _require_affordable(proposed: Plan, portfolio: Portfolio, snapshot: Snapshot) -> None:
+    """Pools without depth take any amount and return nearly nothing: such a plan is none."""
+    cost_bps = proposed.cost.total / proposed.value_before * BPS
+    if not proposed.swaps or cost_bps <= portfolio.max_cost_bps:
+        return
+
+    def lost(swap: PlannedSwap) -> int:
+        price_in, price_out = (
+            price_text_to_e36(proposed.prices.get(token, "0"), snapshot.tokens[token].decimals)
+            for token in (swap.token_in, swap.token_out)
+        )
+        return swap.amount_in * price_in - swap.amount_out * price_out
+
+    worst = max(proposed.swaps, key=lost)
+    names = " for ".join(snapshot.tokens[token].symbol for token in (worst.token_in, worst.token_out))
+    raise Infeasible(
+        f"reaching the target costs {cost_bps:.0f} bp of the portfolio, most of it where {names} is "
+        f"swapped in {worst.kind} {worst.pool}; {portfolio.max_cost_bps} bp are allowed",
+        path="max_cost_bps",
     )
 
 

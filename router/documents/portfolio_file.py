@@ -91,6 +91,7 @@ class PortfolioFile:
             },
             tolerance_bps=model.tolerance_bps,
             max_slippage_bps=model.max_slippage_bps,
+            max_cost_bps=model.max_cost_bps,
             gas_price_wei=self._gas_price_wei(),
             loan=LoanPolicy(model.loan),
             settlement=Settlement(model.settlement),

@@ -15,7 +15,7 @@ from router.documents.fields import (
     SignedText,
 )
 from router.fixed_point import BPS
-from router.portfolio import LoanPolicy, Settlement
+from router.portfolio import DEFAULT_MAX_COST_BPS, LoanPolicy, Settlement
 
 DEFAULT_BPS = 50
 
@@ -77,6 +77,7 @@ class PortfolioModel(FileModel):
     prices: Annotated[dict[str, PositiveText], Field(default_factory=dict, description="by token")]
     tolerance_bps: BpsText = DEFAULT_BPS
     max_slippage_bps: BpsText = DEFAULT_BPS
+    max_cost_bps: BpsText = DEFAULT_MAX_COST_BPS
     gas_price_gwei: DecimalText | None = None
     loan: Literal["auto", "always", "never"] = LoanPolicy.AUTO.value
     settlement: Literal["pull-first", "deliver-first"] = Settlement.PULL_FIRST.value
