@@ -9,9 +9,9 @@ from pathlib import Path
 from router.chain.calls import allowance, read_word, to_bytes, to_int
 from router.chain.deployments import find_deployment
 from router.chain.executor import executor_address
-from router.chain.head import Head, read_head
+from router.chain.head import Head, read_head, require_chain
 from router.chain.journal import DEVELOPMENT_CHAINS
-from router.chain.reader import check_chain_id, read_snapshot
+from router.chain.reader import read_snapshot
 from router.chain.rpc import RpcClient
 from router.chain.signer import keystore_address
 from router.documents.deployment import Deployment
@@ -86,7 +86,7 @@ class _Look:
             yield KEYSTORE, self._keystore
 
     def _chain_id(self) -> str:
-        check_chain_id(self.client, self.deployment.chain_id)
+        require_chain(self.client, self.deployment.chain_id)
         return str(self.deployment.chain_id)
 
     def _head(self) -> Head:

@@ -10,6 +10,7 @@ from typing import Any
 from router.chain.cache import CallCache
 from router.chain.discovery import discover_pools
 from router.chain.feeds import MAX_FEED_AGE_SECONDS, read_prices
+from router.chain.head import require_chain
 from router.chain.lenders import read_lenders
 from router.chain.multicall import Caller, Progress
 from router.chain.pools import read_pairs, read_weighted
@@ -26,7 +27,7 @@ from router.documents.deployment import (
 from router.documents.located import location, validate
 from router.documents.snapshot_file import build_snapshot
 from router.documents.snapshot_models import SnapshotFile
-from router.errors import ChainIdMismatch, InconsistentAnswer, InputError, MissingCode, RpcFailure
+from router.errors import InconsistentAnswer, InputError, MissingCode, RpcFailure
 from router.snapshot import Snapshot
 from router.tokens import Address, Token
 
@@ -63,7 +64,7 @@ def read_snapshot(
         RpcFailure: no answer; names the method.
     """
     with _client(node) as client:
-        check_chain_id(client, deployment.chain_id)
+        require_chain(client, deployment.chain_id)
         pinned = pin_block(client, block)
         cache = CallCache(cache_dir, deployment.chain_id, pinned.hash) if cache_dir else None
         helper = deployment.multicall3 if use_multicall3 else None
@@ -89,17 +90,6 @@ def read_balances(
         pinned = pin_block(client, block)
         with _watching(client, pinned):
             return read_balances_of(View(client, pinned, Caller(client, pinned.parameter)), owner, tokens)
-
-
-def check_chain_id(client: RpcClient, chain_id: int) -> None:
-    """Raises ChainIdMismatch when the node serves another chain."""
-    answer = client.call("eth_chainId")
-    try:
-        found = int(answer, 16)
-    except (TypeError, ValueError):
-        raise RpcFailure(f"eth_chainId: {answer!r} is no chain id") from None
-    if found != chain_id:
-        raise ChainIdMismatch(f"{client.host} serves chain {found}, the deployment is of chain {chain_id}")
 
 
 def _read(

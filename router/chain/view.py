@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from router.chain.abi import Call
+from router.chain.head import read_head
 from router.chain.multicall import Caller
 from router.chain.rpc import RpcClient
-from router.errors import InconsistentAnswer, InputError, MissingCode, Reorganised, RpcFailure
+from router.errors import InconsistentAnswer, MissingCode, Reorganised, RpcFailure
 from router.tokens import Address
 
 _ZERO_ADDRESS = "0x" + "0" * 40
@@ -37,36 +38,10 @@ class PinnedBlock:
 
 
 def pin_block(client: RpcClient, block: int | str = "latest") -> PinnedBlock:
-    """Fixes a block.
-
-    Args:
-        block: a number (as text too), a tag such as ``latest``, or a block hash.
-
-    Raises:
-        InputError: no such block.
-    """
-    if isinstance(block, str) and block.isdigit():
-        block = int(block)
-    by_number = isinstance(block, int) or len(block) != 66
-    name = hex(block) if isinstance(block, int) else block
-    method = "eth_getBlockByNumber" if by_number else "eth_getBlockByHash"
-    header = client.call(method, name, False)
-    if header is None:
-        raise InputError(f"the node has no block {block}", path="block")
-    try:
-        number, block_hash, timestamp = (
-            int(header["number"], 16),
-            header["hash"],
-            int(header["timestamp"], 16),
-        )
-        base_fee = header.get("baseFeePerGas")
-        base_fee_wei = None if base_fee is None else int(base_fee, 16)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise RpcFailure(f"{method}: the answer is no block header") from None
-    if isinstance(block, int) and number != block:
-        raise InconsistentAnswer(f"{method}: asked for block {block}, got {number}")
-    by_hash = _takes_hashes(client, block_hash)
-    return PinnedBlock(number, block_hash, timestamp, base_fee_wei, by_hash)
+    """Fixes a block, named as `read_head` takes it."""
+    head = read_head(client, block)
+    by_hash = _takes_hashes(client, head.hash)
+    return PinnedBlock(head.number, head.hash, head.timestamp, head.base_fee_wei, by_hash)
 
 
 def check_still_there(client: RpcClient, block: PinnedBlock) -> None:

@@ -86,7 +86,7 @@ def test_a_node_of_another_chain_is_refused(localnet: Localnet) -> None:
     def script(request: Any) -> Reply:
         return Reply({"jsonrpc": "2.0", "id": request["id"], "result": "0x1"})
 
-    with pytest.raises(ChainIdMismatch, match="serves chain 1, the deployment is of chain 31337"):
+    with pytest.raises(ChainIdMismatch, match="serves chain 1, not chain 31337"):
         read_behind(script, small(localnet))
 
 

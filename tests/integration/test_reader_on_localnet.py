@@ -145,7 +145,7 @@ def test_balances_are_the_owner_s(localnet: Localnet) -> None:
 
 def test_another_chain_is_refused(localnet: Localnet) -> None:
     other = deployment_of(localnet).model_copy(update={"chain_id": 1})
-    with pytest.raises(ChainIdMismatch, match="serves chain 31337, the deployment is of chain 1"):
+    with pytest.raises(ChainIdMismatch, match="serves chain 31337, not chain 1"):
         read_snapshot(localnet.rpc_url, other)
 
 
