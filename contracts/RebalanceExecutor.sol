@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IRebalanceExecutor} from "../interfaces/IRebalanceExecutor.sol";
 import {FlashBorrower} from "./base/FlashBorrower.sol";
 import {StepDispatcher} from "./base/StepDispatcher.sol";
@@ -14,7 +13,6 @@ import {Tokens} from "./libraries/Tokens.sol";
 /// @title The executor of one owner.
 /// @notice Holds no tokens and no approvals between transactions.
 contract RebalanceExecutor is FlashBorrower {
-    using SafeERC20 for IERC20;
     using ProgramCodec for bytes;
 
     bool private transient _running;
@@ -42,16 +40,18 @@ contract RebalanceExecutor is FlashBorrower {
 
     /// @inheritdoc IRebalanceExecutor
     function rescue(address token) external onlyOwnerOnce {
-        uint256 amount = Tokens.balanceOf(token, address(this));
+        bool native = token == address(0);
+        uint256 amount = native ? address(this).balance : Tokens.balanceOf(token, address(this));
         emit Rescued(token, amount);
-        IERC20(token).safeTransfer(OWNER, amount);
+        if (native) Address.sendValue(payable(OWNER), amount);
+        else Tokens.payOut(token, OWNER, amount);
     }
 
     /// @dev Sends what is left in the ledger to the owner.
     function _payOut(bytes calldata program, uint256 tokenCount) private {
         for (uint256 i = 0; i < tokenCount; ++i) {
             uint256 held = Ledger.drain(i);
-            if (held != 0) IERC20(program.token(i)).safeTransfer(OWNER, held);
+            if (held != 0) Tokens.payOut(program.token(i), OWNER, held);
         }
     }
 }

@@ -17,10 +17,11 @@ pragma solidity 0.8.30;
 ///       0x03 DELIVER    u8 token                   sends all that the ledger holds of it to the owner
 ///       0x04 CHECK                                 every minReceived is met here already
 ///       0x10 Morpho Blue   0x11 Aave v3 flashLoanSimple   0x12 Aave v3 flashLoan   0x13 Balancer v2
-///       0x14 Uniswap v3 flash
+///       0x14 Uniswap v3 flash, and PancakeSwap v3
 ///                       address lender | u8 count | count x (u8 token | u128 amount), ascending by token address
 ///                       All later steps run inside the lender's callback; the loan is repaid after the last of them.
-///       0x20 Uniswap v2   0x21 Uniswap v3   0x22 Balancer v2
+///       0x20 Uniswap v2   0x21 Uniswap v3, and PancakeSwap v3, whose pools call back under other names
+///       0x22 Balancer v2
 ///                       u8 route | u8 tokenIn | u8 tokenOut | u128 amount | address pool | extra
 ///                       route   bits 0-1 payer (0 executor, 1 owner, 2 prepaid), 2-3 recipient (0 executor, 1 owner,
 ///                               2 next pool), 4-5 amount (0 literal, 1 share of 2^64, 2 remainder), 6-7 zero
@@ -45,7 +46,7 @@ interface IRebalanceExecutor {
     /// @param valueChange sum of priceE36 * (change of the owner's balance), numeraire units times 10^36.
     event Rebalanced(bytes32 indexed programHash, int256 valueChange);
 
-    /// @notice Tokens that lay here between transactions went to the owner.
+    /// @notice Tokens that lay here between transactions went to the owner; the zero address is the native coin.
     event Rescued(address indexed token, uint256 amount);
 
     // --- who may call, and when ---
@@ -83,9 +84,9 @@ interface IRebalanceExecutor {
 
     // --- steps that fail ---
 
-    /// @notice A foreign contract reverted with `reason`, or a check of this step did; empty where it gave none.
-    /// A step is counted from 0 in the order of the program. Inside a loan the failing step is the one named. What a
-    /// token says when the last remainders are paid out belongs to no step and is passed on as it is.
+    /// @notice A foreign contract reverted with `reason`, or a check of this step did; empty where it gave none. Where
+    /// a token did not revert and answered other than true, `reason` is that answer: 32 zero bytes for false.
+    /// A step is counted from 0 in the order of the program. Inside a loan the failing step is the one named.
     error StepFailed(uint256 step, bytes reason);
     error ZeroAmount(uint256 step);
     error LedgerTooLow(uint256 step, address token, uint256 needed, uint256 held);
@@ -109,6 +110,10 @@ interface IRebalanceExecutor {
     /// @notice Balances and amounts from 2^128 up, or worth 2^222 / 10^36 numeraire units up, are not handled.
     error AmountTooLarge(address token, uint256 amount);
 
+    /// @notice The token does not pay the owner what is left after the last step, or what is rescued; `reason` as in
+    /// StepFailed.
+    error PayoutFailed(address token, bytes reason);
+
     // --- bounds on the owner's balances ---
 
     error SpentTooMuch(address token, uint256 spent, uint256 maxSpent);
@@ -127,5 +132,7 @@ interface IRebalanceExecutor {
     function execute(bytes calldata program) external returns (int256 valueChange);
 
     /// @notice Sends this contract's whole balance of a token to the owner. Only the owner, not during `execute`.
+    /// @param token the zero address for the native coin, which is never taken but may have been here before the
+    /// contract, or been forced on it.
     function rescue(address token) external;
 }

@@ -248,6 +248,12 @@ class AmountTooLarge(ExecutorRevert):
     declared = "address token, uint256 amount"
 
 
+class PayoutFailed(ExecutorRevert):
+    """The token does not pay the owner what is left after the last step; `reason` is what it said."""
+
+    declared = "address token, bytes reason"
+
+
 # --- bounds on the owner's balances ---
 
 

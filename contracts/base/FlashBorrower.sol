@@ -61,14 +61,28 @@ abstract contract FlashBorrower is StepDispatcher, ICallbacks {
 
     /// @inheritdoc ICallbacks
     function uniswapV3FlashCallback(uint256 fee0, uint256 fee1, bytes calldata data) external {
-        uint256[] memory fees = new uint256[](2);
-        (fees[0], fees[1]) = (fee0, fee1);
-        _resume(Kinds.UNISWAP_V3_FLASH, data, fees);
+        _resumeFlash(fee0, fee1, data);
     }
 
     /// @inheritdoc ICallbacks
     function uniswapV3SwapCallback(int256 amount0Delta, int256 amount1Delta, bytes calldata data) external {
         UniswapV3Swap.pay(amount0Delta, amount1Delta, data, OWNER);
+    }
+
+    /// @inheritdoc ICallbacks
+    function pancakeV3FlashCallback(uint256 fee0, uint256 fee1, bytes calldata data) external {
+        _resumeFlash(fee0, fee1, data);
+    }
+
+    /// @inheritdoc ICallbacks
+    function pancakeV3SwapCallback(int256 amount0Delta, int256 amount1Delta, bytes calldata data) external {
+        UniswapV3Swap.pay(amount0Delta, amount1Delta, data, OWNER);
+    }
+
+    function _resumeFlash(uint256 fee0, uint256 fee1, bytes calldata data) private {
+        uint256[] memory fees = new uint256[](2);
+        (fees[0], fees[1]) = (fee0, fee1);
+        _resume(Kinds.UNISWAP_V3_FLASH, data, fees);
     }
 
     /// @dev Books the loan, runs the steps after it, and repays it.

@@ -9,19 +9,23 @@ library Reverts {
     /// unchanged; all else becomes StepFailed(step, reason). A foreign contract can imitate our errors, to no effect
     /// but a misleading message.
     function rethrow(uint256 step) internal pure {
-        bytes memory reason;
-        assembly ("memory-safe") {
-            reason := mload(0x40)
-            mstore(reason, returndatasize())
-            returndatacopy(add(reason, 0x20), 0, returndatasize())
-            mstore(0x40, and(add(add(reason, 0x3f), returndatasize()), not(0x1f)))
-        }
+        bytes memory reason = lastAnswer();
         if (_isOurs(bytes4(reason))) {
             assembly ("memory-safe") {
                 revert(add(reason, 0x20), mload(reason))
             }
         }
         revert E.StepFailed(step, reason);
+    }
+
+    /// @dev What the contract called last has returned, or reverted with.
+    function lastAnswer() internal pure returns (bytes memory answer) {
+        assembly ("memory-safe") {
+            answer := mload(0x40)
+            mstore(answer, returndatasize())
+            returndatacopy(add(answer, 0x20), 0, returndatasize())
+            mstore(0x40, and(add(add(answer, 0x3f), returndatasize()), not(0x1f)))
+        }
     }
 
     function _isOurs(bytes4 selector) private pure returns (bool) {

@@ -37,6 +37,12 @@ library Tokens {
         if (!IERC20(token).trySafeTransfer(to, amount)) Reverts.rethrow(step);
     }
 
+    /// @dev Outside the steps: sends the owner what is left.
+    function payOut(address token, address owner, uint256 amount) internal {
+        if (IERC20(token).trySafeTransfer(owner, amount)) return;
+        revert IRebalanceExecutor.PayoutFailed(token, Reverts.lastAnswer());
+    }
+
     /// @dev `owner` is the executor's immutable owner, never an address out of a program.
     function sendFrom(uint256 step, address token, address owner, address to, uint256 amount) internal {
         if (!IERC20(token).trySafeTransferFrom(owner, to, amount)) Reverts.rethrow(step);

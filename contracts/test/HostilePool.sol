@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {ICallbacks} from "../../interfaces/external/ICallbacks.sol";
 
-/// @title Has the swap functions of Uniswap v2 and v3 pools and misbehaves as told. For tests.
+/// @title Has the swap functions of Uniswap v2, Uniswap v3 and PancakeSwap v3 pools and misbehaves as told. For tests.
 contract HostilePool {
     enum Mode {
         NEVER_CALL_BACK,
@@ -21,11 +21,12 @@ contract HostilePool {
     error Hostile(uint256 value);
 
     Mode public mode;
+    bool public pancake;
     uint112 public reserve0;
     uint112 public reserve1;
 
-    constructor(Mode mode_) {
-        mode = mode_;
+    constructor(Mode mode_, bool pancake_) {
+        (mode, pancake) = (mode_, pancake_);
         (reserve0, reserve1) = (1 << 80, 1 << 80);
     }
 
@@ -51,7 +52,7 @@ contract HostilePool {
         else if (mode == Mode.ASK_OTHER_TOKEN) _ask(!zeroForOne, amountIn, 0, data);
         else if (mode == Mode.ASK_BOTH) _ask(zeroForOne, amountIn, 1, data);
         else if (mode == Mode.OTHER_DATA) _ask(zeroForOne, amountIn, 0, abi.encodePacked(data, data));
-        else if (mode == Mode.OTHER_CALLBACK) ICallbacks(msg.sender).uniswapV3FlashCallback(0, 0, data);
+        else if (mode == Mode.OTHER_CALLBACK) _lend(data);
         else _ask(zeroForOne, amountIn, 0, data);
         if (mode == Mode.CALL_TWICE) _ask(zeroForOne, amountIn, 0, data);
         return (amountIn, -amountIn);
@@ -59,6 +60,12 @@ contract HostilePool {
 
     function _ask(bool zeroForOne, int256 asked, int256 other, bytes memory data) private {
         (int256 amount0, int256 amount1) = zeroForOne ? (asked, other) : (other, asked);
-        ICallbacks(msg.sender).uniswapV3SwapCallback(amount0, amount1, data);
+        if (pancake) ICallbacks(msg.sender).pancakeV3SwapCallback(amount0, amount1, data);
+        else ICallbacks(msg.sender).uniswapV3SwapCallback(amount0, amount1, data);
+    }
+
+    function _lend(bytes memory data) private {
+        if (pancake) ICallbacks(msg.sender).pancakeV3FlashCallback(0, 0, data);
+        else ICallbacks(msg.sender).uniswapV3FlashCallback(0, 0, data);
     }
 }

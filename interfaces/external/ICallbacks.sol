@@ -37,4 +37,10 @@ interface ICallbacks {
 
     /// @notice Uniswap v3 swap, after paying out; the positive amount must be there when this returns.
     function uniswapV3SwapCallback(int256 amount0Delta, int256 amount1Delta, bytes calldata data) external;
+
+    /// @notice PancakeSwap v3 flash: as Uniswap's, under its own name.
+    function pancakeV3FlashCallback(uint256 fee0, uint256 fee1, bytes calldata data) external;
+
+    /// @notice PancakeSwap v3 swap: as Uniswap's, under its own name.
+    function pancakeV3SwapCallback(int256 amount0Delta, int256 amount1Delta, bytes calldata data) external;
 }

@@ -11,11 +11,11 @@ from router.fixed_point import BPS, mul_div_half_up, mul_div_up
 from router.pools.base import Pool
 from router.tokens import Address
 
-SIMPLE_LOAN_GAS = 85_000
+SIMPLE_LOAN_GAS = 131_000
 """Gas of `flashLoanSimple`."""
-MULTI_LOAN_GAS = 12_000
+MULTI_LOAN_GAS = 21_000
 """Gas of `flashLoan`, tokens apart."""
-MULTI_TOKEN_GAS = 86_000
+MULTI_TOKEN_GAS = 127_000
 """Gas of each token of `flashLoan`."""
 
 

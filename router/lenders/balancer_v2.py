@@ -10,9 +10,9 @@ from router.fixed_point import WAD, mul_div_up
 from router.pools.base import Pool
 from router.tokens import Address
 
-LOAN_GAS = 9_000
+LOAN_GAS = 12_500
 """Gas of a loan, tokens apart."""
-TOKEN_GAS = 35_000
+TOKEN_GAS = 38_000
 """Gas of each token."""
 
 POOL_KIND_PREFIX = "balancer_v2"

@@ -10,9 +10,9 @@ from router.fixed_point import PIPS, mul_div_up
 from router.pools.base import Pool
 from router.tokens import Address
 
-LOAN_GAS = 4_000
+LOAN_GAS = 8_700
 """Gas of a loan, tokens apart."""
-TOKEN_GAS = 54_000
+TOKEN_GAS = 57_700
 """Gas of each token."""
 
 

@@ -21,6 +21,8 @@ CALLBACKS: dict[str, tuple[Any, ...]] = {
     "receiveFlashLoan(address[],uint256[],uint256[],bytes)": ([], [], [], PAYLOAD),
     "uniswapV3FlashCallback(uint256,uint256,bytes)": (1, 1, PAYLOAD),
     "uniswapV3SwapCallback(int256,int256,bytes)": (1, -1, PAYLOAD),
+    "pancakeV3FlashCallback(uint256,uint256,bytes)": (1, 1, PAYLOAD),
+    "pancakeV3SwapCallback(int256,int256,bytes)": (1, -1, PAYLOAD),
 }
 
 

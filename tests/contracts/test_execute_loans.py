@@ -23,8 +23,10 @@ def premium(kind: str, amount: int) -> int:
 
 
 @pytest.mark.parametrize("kind", SINGLE)
-@pytest.mark.parametrize("symbol", ["ETH", "USD"])
+@pytest.mark.parametrize("symbol", ["ETH", "USD", "TETHER"])
 def test_loan_is_repaid_with_its_premium_and_nothing_else_moves(world: World, kind: str, symbol: str) -> None:
+    if symbol == "TETHER":
+        world.lenders["uniswap_v3"] = world.pools["uniswap_v3:TETHER-ETH"]
     amount = world.raw(symbol, 12_345.678)
     program = world.program(
         [world.bounds(symbol, max_spent=amount)],

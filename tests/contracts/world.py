@@ -25,7 +25,7 @@ MAX_U128 = (1 << 128) - 1
 
 DECIMALS = {"ETH": 18, "USD": 6, "BTC": 8, "GOV": 18, "TETHER": 6}
 USD_PER_TOKEN = {"ETH": 2_000, "USD": 1, "BTC": 50_000, "GOV": 10, "TETHER": 1}
-AAVE_RESERVES = ("ETH", "USD", "BTC")
+AAVE_RESERVES = ("ETH", "USD", "BTC", "TETHER")
 AAVE_PREMIUM_BPS = 5
 _AAVE = "@aave/core-v3/artifacts"
 _BALANCER = "@balancer-labs/v2-deployments/dist/tasks"

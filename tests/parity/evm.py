@@ -48,17 +48,22 @@ class Chain:
         """
         name = signature[: signature.index("(")]
         types = _split_types(signature[len(name) + 1 : -1])
-        selector = keccak(text=signature)[:4]
-        try:
-            answer = self._evm.message_call(
-                OWNER, to, calldata=selector + encode(types, values), gas=GAS_LIMIT
-            )
-        except RuntimeError as error:
-            raise CallRevertedError(str(error)) from error
+        answer = self.raw(to, keccak(text=signature)[:4] + encode(types, values))
         if not returns:
             return None
-        decoded = decode(_split_types(returns), bytes(answer))
+        decoded = decode(_split_types(returns), answer)
         return decoded[0] if len(decoded) == 1 else decoded
+
+    def raw(self, to: str, calldata: bytes) -> bytes:
+        """Calls with these bytes; the answer's bytes.
+
+        Raises:
+            CallRevertedError: with what the EVM said.
+        """
+        try:
+            return bytes(self._evm.message_call(OWNER, to, calldata=calldata, gas=GAS_LIMIT))
+        except RuntimeError as error:
+            raise CallRevertedError(str(error)) from error
 
     def token(self, decimals: int) -> str:
         """A new ERC-20 with these decimals; OWNER holds 2**200 raw units."""
