@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from router.chain.head import BLOCK_SECONDS
 from router.documents.files import write_bytes
 from router.errors import InputError, nearest
 from router.localnet.accounts import LocalAccount, Roles, local_accounts, roles
@@ -180,7 +181,8 @@ def start_localnet(
         port: 0 lets the system choose a free one.
         state_in: continue from a state file rather than from the scenario's start.
         state_out: where to save the state when the context closes, also after an error inside it.
-        block_time: seconds between blocks; None mines one block per transaction.
+        block_time: seconds between blocks; None mines one block per transaction, each 12 s after the last by
+            its timestamp, so that no two blocks share one.
         cache: keep the scenario's start below build/localnet, and take it from there.
 
     Raises:
@@ -208,7 +210,9 @@ def start_localnet(
             net.refresh_feeds()
         net.set_base_fee(loaded.base_fee_wei)
         net.mine()
-        if block_time is not None:
+        if block_time is None:
+            rpc.call("anvil_setBlockTimestampInterval", BLOCK_SECONDS)
+        else:
             rpc.call("evm_setIntervalMining", block_time)
         try:
             yield net
