@@ -66,6 +66,9 @@ def bounded(
 ) -> Program:
     """The program with every bound that the planned changes allow.
 
+    Tokens that are only passed through are neither priced nor read: what the owner holds of them is no part of
+    the portfolio.
+
     Args:
         pulls: raw units taken from the owner; no more may be.
         changes: planned change of the owner's balances.
@@ -80,14 +83,13 @@ def bounded(
     for token in sorted(tokens):
         received = mul_div_down(max(changes.get(token, 0), 0), BPS - slippage, BPS)
         low, high = _weight_band(valuation, token) if weights else (0, PIPS)
-        price = valuation.prices_e36.get(token, 0)
+        price = valuation.prices_e36[token] if token in valuation.tokens else 0
         rows.append(TokenBounds(token, pulls.get(token, 0), received, price, low, high))
     return Program(window.deadline, least, tuple(rows), tuple(steps), window.first_block, window.last_block)
 
 
 def _weight_band(valuation: Valuation, token: Address) -> tuple[int, int]:
-    """The target with its tolerance, and room for slippage; tokens that are only passed through are not
-    bound."""
+    """The target with its tolerance, and room for slippage; nothing for a token that is passed through."""
     if token not in valuation.tokens:
         return 0, PIPS
     room = (valuation.portfolio.tolerance_bps + valuation.portfolio.max_slippage_bps) * PIPS_PER_BPS
