@@ -243,7 +243,7 @@ class BalanceFell(ExecutorRevert):
 
 
 class AmountTooLarge(ExecutorRevert):
-    """Balances and amounts from 2^128 up, or worth 2^226 / 10^36 numeraire units up, are not handled."""
+    """Balances and amounts from 2^128 up, or worth 2^222 / 10^36 numeraire units up, are not handled."""
 
     declared = "address token, uint256 amount"
 

@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 
 from router.chain.revert_tables import AAVE, BALANCER, CUSTOM_ERRORS, PANICS, SENTENCES
 from router.errors import ExecutionReverted
-from router.reverts import ExecutorRevert, Figure, StepFailed, decode_revert
+from router.reverts import ExecutorRevert, Figure, PayoutFailed, StepFailed, decode_revert
 
 _ERROR_STRING = bytes.fromhex("08c379a0")
 _PANIC = bytes.fromhex("4e487b71")
@@ -93,9 +93,10 @@ def _own(error: ExecutorRevert, data: bytes, describe_step: DescribeStep | None,
     index = step if isinstance(step, int) else None
     cause = None
     inner = error.figures.get("reason")
-    if isinstance(error, StepFailed) and isinstance(inner, bytes) and depth < _MAX_DEPTH:
+    if isinstance(error, StepFailed | PayoutFailed) and isinstance(inner, bytes) and depth < _MAX_DEPTH:
         cause = _explain(inner, describe_step, depth + 1)
-        message = f"step {index} failed: {cause.message}"
+        failed = f"step {index}" if index is not None else f"paying out {arguments['token']}"
+        message = f"{failed} failed: {cause.message}"
     else:
         message = error.reason
     if index is not None and describe_step is not None:

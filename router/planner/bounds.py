@@ -109,12 +109,12 @@ def estimate_gas(program: Program, pools: Mapping[Address, Pool], loans: Sequenc
         match step:
             case Swap():
                 steps += pools[step.pool].gas
-            case Pull():
+            case Pull(_, int()):
                 steps += PULL_GAS
             case Deliver():
                 steps += DELIVER_GAS
             case Check():
                 steps += CHECK_GAS
-            case Borrow():
-                pass
+            case Borrow() | Pull(_, None):
+                pass  # in the lender's gas
     return BASE_GAS + calldata + bounds + steps + sum(loan.gas for loan in loans)

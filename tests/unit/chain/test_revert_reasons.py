@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from router.chain.revert_reasons import explain, explain_halt, reverted
 from router.errors import ExecutionReverted
-from router.reverts import InsufficientReceived, StepFailed
+from router.reverts import InsufficientReceived, PayoutFailed, StepFailed
 
 TOKEN = "0x" + "ab" * 20
 
@@ -122,3 +122,10 @@ def test_control_characters_of_a_hostile_token_are_not_printed() -> None:
 def test_any_bytes_are_explained(data: bytes) -> None:
     assert explain(data).message
     assert explain(StepFailed(0, data).data).message
+
+
+def test_explain_a_failed_payout_names_token_and_cause() -> None:
+    reason = explain(PayoutFailed(TOKEN, error_string("paused")).data)
+    assert reason.message.startswith(f"paying out {TOKEN} failed: ")
+    assert reason.cause is not None
+    assert "paused" in reason.cause.message
