@@ -66,8 +66,8 @@ def bounded(
 ) -> Program:
     """The program with every bound that the planned changes allow.
 
-    Tokens that are only passed through are neither priced nor read: what the owner holds of them is no part of
-    the portfolio.
+    Tokens that are only passed through are neither priced nor read: what the owner holds of them is no part
+    of the portfolio.
 
     Args:
         pulls: raw units taken from the owner; no more may be.
