@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from router.tokens import Address
 
-DEFAULT_MAX_COST_BPS = 200
+DEFAULT_MAX_COST_BPS = 5_000
+"""A plan that costs more than half of the portfolio is never what was meant; owners set less."""
 
 
 class LoanPolicy(StrEnum):

@@ -66,6 +66,8 @@ numeraire = "USDC"
 tolerance_bps = 50
 # The most that execution may cost beyond the plan, in hundredths of a percent of the value traded.
 max_slippage_bps = 50
+# The most that fees, price impact, premium and gas may take of the portfolio's value, as planned.
+max_cost_bps = 200
 # "pull-first": your tokens leave, then the bought ones arrive. "deliver-first": the reverse, on a loan.
 settlement = "pull-first"
 loan = "auto"
