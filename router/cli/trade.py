@@ -29,6 +29,7 @@ from router.documents.portfolio_file import load_portfolio_file
 from router.documents.snapshot_file import load_snapshot_file, save_snapshot
 from router.errors import InconsistentAnswer, InputError, NothingToDo, RouterError
 from router.planner.compose import DEADLINE_SECONDS
+from router.portfolio import LoanPolicy, Settlement
 from router.rebalancer import (
     choose_signer,
     load_executable,
@@ -51,6 +52,10 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @rpc_option
 @deployment_option
 @block_option
+@click.option(
+    "--settlement", type=click.Choice([*map(str, Settlement)]), help="Instead of the portfolio file's."
+)
+@click.option("--loan", type=click.Choice([*map(str, LoanPolicy)]), help="Instead of the portfolio file's.")
 @click.option("--out", type=OUT, help="Save the plan here, for `simulate` and `send`.")
 @click.option("--save-snapshot", "snapshot_out", type=OUT, help="Save what the plan was made from.")
 @json_option
@@ -61,6 +66,8 @@ def plan_command(
     rpc: str | None,
     deployment: str | None,
     block: int | None,
+    settlement: str | None,
+    loan: str | None,
     out: Path | None,
     snapshot_out: Path | None,
     as_json: bool,
@@ -70,7 +77,10 @@ def plan_command(
     With --snapshot no node is needed. Exit code 3 where the portfolio is already within tolerance.
     """
     settings = load_settings(config)
-    file = load_portfolio_file(settings.required_path(portfolio, "portfolio"))
+    path = settings.required_path(portfolio, "portfolio")
+    file = load_portfolio_file(path).settled(
+        Settlement(settlement) if settlement else None, LoanPolicy(loan) if loan else None
+    )
     if snapshot is not None:
         loaded = load_snapshot_file(snapshot)
         for kind, count in loaded.not_routed.items():

@@ -44,9 +44,10 @@ class PortfolioFile:
         """True when the file lists no holdings, so that they are to be read from the chain."""
         return self.model.holdings is None
 
-    def settled(self, settlement: Settlement, loan: LoanPolicy) -> PortfolioFile:
-        """The same portfolio with another settlement and loan policy."""
-        update = {"settlement": settlement.value, "loan": loan.value}
+    def settled(self, settlement: Settlement | None, loan: LoanPolicy | None) -> PortfolioFile:
+        """The same portfolio with another settlement and loan policy, where they are given."""
+        given = {"settlement": settlement, "loan": loan}
+        update = {name: value.value for name, value in given.items() if value is not None}
         return PortfolioFile(self.name, self.model.model_copy(update=update))
 
     def mentioned(self, snapshot: Snapshot) -> tuple[Address, ...]:
