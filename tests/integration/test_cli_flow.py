@@ -153,8 +153,8 @@ def test_a_pool_that_moved_far_reverts_in_the_simulation(workspace: Workspace) -
 
 
 def test_an_expired_plan_is_refused(workspace: Workspace) -> None:
-    workspace.plan()
-    workspace.net.rpc.call("evm_increaseTime", hex(3_600))
+    deadline = workspace.plan()["bounds"]["deadline"]
+    workspace.net.rpc.call("evm_setNextBlockTimestamp", hex(deadline + 1))
     workspace.net.mine()
     nonce = workspace.nonce()
     refused = workspace.send("--json")
