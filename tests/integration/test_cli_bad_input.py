@@ -188,7 +188,7 @@ def test_a_token_without_a_price_names_it(tmp_path: Path) -> None:
     assert "WBTC" in run.document["message"]
 
 
-@pytest.mark.parametrize("held", ["3000", "100000"])
+@pytest.mark.parametrize("held", ["20000", "100000"])
 def test_a_target_beyond_liquidity_names_the_tokens_and_the_cost(held: str, tmp_path: Path) -> None:
     text = PORTFOLIO.replace('WETH = "100"', f'WETH = "{held}"').replace('WBTC = "0.3"', 'WBTC = "0.7"')
     text = text.replace('WETH = "0.4"', 'WETH = "0.1"').replace('USDC = "0.2"', 'USDC = "0.1"')
