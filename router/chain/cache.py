@@ -9,9 +9,12 @@ from pathlib import Path
 from router.chain.abi import Call
 from router.errors import InputError
 
+KEPT_BLOCKS = 4
+"""Files per chain, the one in use included."""
+
 
 class CallCache:
-    """One sqlite file per block. An answer at a block hash never changes, so nothing expires.
+    """One sqlite file per block, of which the last few are kept. An answer at a block hash never changes.
 
     Args:
         folder: created when missing.
@@ -29,6 +32,7 @@ class CallCache:
                 "CREATE TABLE IF NOT EXISTS answers (target TEXT, data BLOB, answer BLOB, "
                 "PRIMARY KEY (target, data)) WITHOUT ROWID"
             )
+            _prune(folder, chain_id, keep=self._path)
         except (OSError, sqlite3.Error) as error:
             raise InputError(f"cannot hold the cache: {error}", path=str(folder)) from None
 
@@ -64,3 +68,11 @@ class CallCache:
 
     def _empty(self) -> bool:
         return self._database.execute("SELECT 1 FROM answers LIMIT 1").fetchone() is None
+
+
+def _prune(folder: Path, chain_id: int, keep: Path) -> None:
+    """Removes the files of all but the blocks read last."""
+    others = [path for path in folder.glob(f"{chain_id}-*.sqlite") if path != keep]
+    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in others[KEPT_BLOCKS - 1 :]:
+        path.unlink(missing_ok=True)

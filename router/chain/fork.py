@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from router.chain.apart import Calls, run_apart
 from router.chain.calls import Node, Transaction, allowance, balance_of, keccak_hex, to_int, word
 from router.chain.executor import approvals, deployment, execute_transaction, executor_address
 from router.chain.head import BLOCK_SECONDS, Head, read_head
-from router.chain.machine import BlockContext, Executed, Machine
+from router.chain.machine import BlockContext, Executed
 from router.chain.outcome import read_outcome, require_equal
 from router.chain.revert_reasons import Reason, explain, explain_halt, reverted
 from router.chain.simulate_v1 import simulate_v1
@@ -232,16 +233,12 @@ def _context(node: Node, head: Head, timestamp: int | None) -> BlockContext:
     )
 
 
-_Calls = Sequence[tuple[Address, Transaction]]
-
-
 def _engine(
     engine: Engine, node: Node, rpc_url: str, context: BlockContext
-) -> Callable[[_Calls], list[Executed]]:
+) -> Callable[[Calls], list[Executed]]:
     if engine is Engine.SIMULATE_V1:
         return lambda calls: simulate_v1(node, context, calls)
-    machine = Machine(rpc_url, context)
-    return lambda calls: [machine.run(sender, transaction) for sender, transaction in calls]
+    return lambda calls: run_apart(rpc_url, context, calls)
 
 
 @dataclass(frozen=True, slots=True)

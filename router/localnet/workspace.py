@@ -23,7 +23,8 @@ def write_workspace(net: Localnet, folder: Path) -> None:
     keystore = Account.encrypt(key, PASSWORD, kdf="pbkdf2", iterations=_ITERATIONS)
     _write(folder / "owner.json", json.dumps(keystore) + "\n")
     _write(folder / "password", PASSWORD + "\n")
-    (folder / "password").chmod(0o600)
+    for secret in ("owner.json", "password"):
+        (folder / secret).chmod(0o600)
     _write(
         folder / "rebalance.toml",
         'schema = "rebalance-config/1"\n'

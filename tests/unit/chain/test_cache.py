@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from router.chain.abi import DECIMALS, SYMBOL
-from router.chain.cache import CallCache
+from router.chain.cache import KEPT_BLOCKS, CallCache
 from router.errors import InputError
 
 FIRST, SECOND = DECIMALS.call("0x" + "1" * 40), SYMBOL.call("0x" + "1" * 40)
@@ -44,3 +45,15 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot hold the cache"):
         CallCache(tmp_path / "file", 1, "0xaa")
+
+
+def test_only_the_last_blocks_of_a_chain_are_kept(tmp_path: Path) -> None:
+    CallCache(tmp_path, 2, "0x00").close()
+    for number in range(KEPT_BLOCKS + 3):
+        cache = CallCache(tmp_path, 1, f"0x{number:02x}")
+        cache.put({FIRST: b"\x01"})
+        cache.close()
+        os.utime(tmp_path / f"1-0x{number:02x}.sqlite", (number, number))
+    kept = {path.name for path in tmp_path.glob("1-*.sqlite")}
+    assert kept == {f"1-0x{number:02x}.sqlite" for number in range(3, KEPT_BLOCKS + 3)}
+    assert (tmp_path / "2-0x00.sqlite").exists()
