@@ -49,7 +49,7 @@ def silent_node() -> Iterator[str]:
 
 def test_run_apart_gives_up_on_a_node_that_never_answers(silent_node: str) -> None:
     start = time.monotonic()
-    with pytest.raises(RpcFailure, match="did not serve the state to simulate on in 0.5 s"):
+    with pytest.raises(RpcFailure, match="did not serve the state to simulate on"):
         run_apart(silent_node, CONTEXT, CALLS, timeout_seconds=0.5)
     assert time.monotonic() - start < 10
 
