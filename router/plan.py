@@ -82,6 +82,7 @@ class Plan:
         holdings_before, holdings_after: raw units by token, every token that is held or bought.
         value_before, value_after: numeraire units, at the plan's prices, gas not deducted.
         upper_bound: no plan over these pools can be worth more than this; None where it was not computed.
+        tolerance_bps: how far a final weight may be from its target; the bound is for all such trades.
         dual_prices: numeraire per raw unit, the proof of the bound; empty where it was not computed.
         gas_estimate: gas units of the whole transaction.
         snapshot_hash: sha-256 of the canonical snapshot file, hex.
@@ -111,3 +112,4 @@ class Plan:
     gap_bps: float | None = None
     dual_prices: Mapping[Address, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    tolerance_bps: int | None = None

@@ -21,6 +21,7 @@ COMMANDS = {
     "status": ("market", "holdings, weights and drift"),
     "pools": ("market", "the pools that the planner sees"),
     "plan": ("trade", "find the cheapest way to the target weights"),
+    "verify": ("proof", "check a plan's integers and its proof of optimality, without a node"),
     "simulate": ("trade", "run a plan's exact transaction in process, on the pinned block"),
     "send": ("trade", "simulate, sign, send and verify a plan"),
     "decode": ("files", "print a payload, a plan or a transaction for a human"),

@@ -38,6 +38,7 @@ def plan_to_json(plan: Plan, payload: bytes | None) -> dict[str, Any]:
             "targets": {
                 token: format_amount(wad, _WEIGHT_DECIMALS) for token, wad in plan.targets_wad.items()
             },
+            "tolerance_bps": plan.tolerance_bps,
             "prices": dict(plan.prices),
             "value_before": plan.value_before,
             "value_after": plan.value_after,
@@ -95,6 +96,7 @@ def build_plan(file: PlanFile, name: str) -> tuple[Plan, bytes | None]:
         gap_bps=file.gap_bps,
         dual_prices=file.dual_prices,
         notes=file.notes,
+        tolerance_bps=file.tolerance_bps,
     )
     return plan, payload
 

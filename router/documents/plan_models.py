@@ -97,6 +97,7 @@ class PlanFile(FileModel):
     holdings_before: dict[AddressText, RawAmount]
     holdings_after: dict[AddressText, RawAmount]
     targets: dict[AddressText, DecimalText]
+    tolerance_bps: Count | None = None
     prices: dict[AddressText, PositiveText]
     value_before: Number
     value_after: Number

@@ -24,6 +24,7 @@ from router.documents.plan_models import PlanFile
 from router.documents.portfolio_models import PortfolioModel
 from router.documents.report import ReportFile
 from router.documents.snapshot_models import SnapshotFile
+from router.documents.verification import VerificationFile
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -36,6 +37,7 @@ FILE_MODELS: Mapping[str, type[FileModel]] = {
     "deployment": Deployment,
     "simulation": SimulationFile,
     "receipt": ReceiptFile,
+    "verification": VerificationFile,
     "status": StatusFile,
     "report": ReportFile,
     "error": ErrorFile,

@@ -11,6 +11,7 @@ from router.graph import DEFAULT_MAX_HOPS
 from router.optimiser.baseline import Proposal, in_order
 from router.plan import Cost, Outcome, Plan, PlannedLoan, PlannedSwap, Verdict
 from router.planner.bounds import Window, bounded, draft, estimate_gas
+from router.planner.certify import certify
 from router.planner.problem import Problem, pose, solve, solve_again
 from router.planner.settlement import Loan, choose_loans, needs_loan
 from router.planner.steps import legs_of, swap_steps
@@ -29,7 +30,8 @@ up."""
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A program with everything that its replay says."""
+    """A program with everything that its replay says. `marginal` holds the solution's prices, numeraire per
+    raw unit, of the tokens that it trades."""
 
     program: Program
     outcome: Outcome
@@ -37,6 +39,7 @@ class _Candidate:
     holdings: Mapping[Address, int]
     gas: int
     net: float
+    marginal: Mapping[Address, float]
 
 
 def plan(
@@ -129,7 +132,7 @@ def _candidate(
     for token, change in outcome.balance_changes.items():
         after[token] = after.get(token, 0) + change
     net = problem.valuation.value(after) - gas * problem.gas_price
-    return _Candidate(program, outcome, loans, after, gas, net)
+    return _Candidate(program, outcome, loans, after, gas, net, problem.marginal_prices(proposal))
 
 
 def _fund(problem: Problem, proposal: Proposal) -> tuple[Problem, Proposal, tuple[Loan, ...]]:
@@ -247,6 +250,7 @@ def _hold(valuation: Valuation, reason: str, snapshot_hash: str) -> Plan:
         reason=reason,
         snapshot_hash=snapshot_hash,
         settlement=portfolio.settlement.value,
+        tolerance_bps=portfolio.tolerance_bps,
     )
 
 
@@ -267,6 +271,8 @@ def _plan(problem: Problem, best: _Candidate, reason: str, snapshot_hash: str) -
     premium = sum(valuation.prices[loan.token] * loan.premium for loan in loans)
     cost = Cost(fees, before - after - fees - premium, premium, best.gas * problem.gas_price)
     touched = {swap.token_in for swap in swaps} | {swap.token_out for swap in swaps} | set(valuation.tokens)
+    touched |= valuation.portfolio.prices.keys() & valuation.prices_e36.keys()
+    proof = certify(valuation, best.holdings, best.marginal)
     return replace(
         _hold(valuation, reason, snapshot_hash),
         swaps=swaps,
@@ -286,7 +292,11 @@ def _plan(problem: Problem, best: _Candidate, reason: str, snapshot_hash: str) -
             *problem.refusals,
             *_price_notes(cost),
             *_loan_notes(valuation.portfolio, best.loans),
+            *((proof.note,) if proof else ()),
         ),
+        upper_bound=proof.upper_bound if proof else None,
+        gap_bps=proof.gap_bps if proof else None,
+        dual_prices=proof.dual_prices if proof else {},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from math import exp
 
 from router import graph
 from router.errors import Infeasible
@@ -71,6 +72,12 @@ class Problem:
             net[flow.edge.token_out] = net.get(flow.edge.token_out, 0.0) - flow.value_out
         ends = set(self.valuation.tokens) - self.idle
         return {token: value for token, value in sorted(net.items()) if token in ends}
+
+    def marginal_prices(self, proposal: Proposal) -> dict[Address, float]:
+        """Numeraire per raw unit at which the proposal's pools stop trading, of the tokens of its flows."""
+        market, logs = self.market, proposal.solution.log_prices
+        touched = {place for flow in proposal.flows for place in (flow.edge.source, flow.edge.sink)}
+        return {market.tokens[k]: market.prices[k] * exp(logs[k]) for k in sorted(touched)}
 
 
 def pose(valuation: Valuation, max_hops: int) -> Problem:
