@@ -43,7 +43,8 @@ def localnet_command(
 
     With --out, `rebalance --config OUT/rebalance.toml …` commands work on it at once.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # also where a script started it with interrupts ignored
+        signal.signal(stop, signal.default_int_handler)
     with start_localnet(
         scenario, port=port, state_in=state_in, state_out=state_out, block_time=block_time
     ) as net:
