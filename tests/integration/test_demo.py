@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from typing import Any
 
 import pytest
 
 from tests.integration.operator import check_document, process
 
-WARM_SECONDS = float(os.environ.get("REBALANCE_DEMO_SECONDS", "40"))
-
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, localnet: object) -> dict[str, Any]:
     path = tmp_path_factory.mktemp("demo") / "new" / "report.json"
-    start = time.monotonic()
     done = process("demo", "--report", path, timeout=120)
-    seconds = time.monotonic() - start
     assert done.code == 0, done.stderr
-    assert seconds < WARM_SECONDS
     return dict(json.loads(path.read_text()))
 
 

@@ -19,8 +19,9 @@ from router.localnet import DEFAULT_SCENARIO, Localnet, load_scenario, start_loc
 from router.localnet.rpc import LocalRpc
 
 PROGRAM = """
-import time
+import signal, time
 from router.localnet import start_localnet
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with start_localnet() as net:
     print(net.process.pid, flush=True)
     time.sleep(60)
@@ -119,12 +120,6 @@ def test_a_deployment_from_nothing_equals_the_cached_one(localnet: Localnet) -> 
         assert net.deployment == localnet.deployment
         assert net.world.contracts == localnet.world.contracts
         assert everything(net) == everything(localnet)
-
-
-def test_a_cached_start_takes_under_two_seconds(localnet: Localnet) -> None:
-    start = time.monotonic()
-    with start_localnet():
-        assert time.monotonic() - start < 2
 
 
 def test_state_out_and_state_in_continue_the_same_chain(tmp_path: Path) -> None:
