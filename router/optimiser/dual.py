@@ -91,18 +91,22 @@ def _worth(ask: Ask, venues: Sequence[Venue], prices: Sequence[float]) -> float:
     return held + sum(venue.best(prices)[0] for venue in venues)
 
 
-def search(ask: Ask, links: Sequence[Link], known: Mapping[int, float]) -> list[float]:
+def search(
+    ask: Ask, links: Sequence[Link], known: Mapping[int, float], *, sweeps: int = SWEEPS
+) -> list[float]:
     """Prices, by place, that make the bound tight; scaled so that a unit of value costs 1.
 
     Args:
-        known: prices to start from, of some tokens; those of the solution that the bound is for.
+        known: prices to start from, of some tokens; those of the solution that the bound is for. Without
+            any the search starts from the reference prices.
+        sweeps: how often all tokens are gone through, at most.
     """
     venues = [link.venue for link in links]
     prices = _spread(ask, links, known)
     best, tightest = list(prices), bound(ask, venues, prices)
     touching = _touching(venues, len(prices))
     waiting = set(range(len(prices)))
-    for _ in range(SWEEPS):
+    for _ in range(sweeps):
         value = tightest
         moved: set[int] = set()
         for k in sorted(waiting, key=lambda k: (len(touching[k]), k)):

@@ -10,7 +10,7 @@ that an AMM sets to one swap are left out. So it includes what arbitrage between
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from router.errors import PoolError
 from router.fixed_point import BPS
@@ -21,6 +21,9 @@ from router.planner.valuation import Valuation
 from router.pools.base import Pool
 from router.tokens import Address
 
+ARBITRAGE_SWEEPS = 1
+"""Enough from the reference prices: more of them lower that bound by less than half."""
+
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
@@ -29,12 +32,16 @@ class Certificate:
     Attributes:
         gap_bps: how far the plan's final value is below the bound, of that value.
         same_weights: the bound for trades that end at the plan's own weights.
+        arbitrage: the bound with nothing held: what the pools alone could be made to pay, by prices of its
+            own.
+        value: what the plan reaches.
     """
 
     upper_bound: float
     gap_bps: float
     dual_prices: Mapping[Address, float]
     same_weights: float
+    arbitrage: float
     value: float
 
     @property
@@ -42,7 +49,8 @@ class Certificate:
         own = (self.same_weights / self.value - 1) * BPS
         return (
             f"gas left out, no trade that ends at the same weights is worth over {own:.4f} bp more, none "
-            f"within tolerance over {self.gap_bps:.4f} bp; what arbitrage between pools pays is part of both"
+            f"within tolerance over {self.gap_bps:.4f} bp; with nothing held, arbitrage between the pools "
+            f"would pay at most {self.arbitrage:.4g}"
         )
 
 
@@ -59,14 +67,17 @@ def certify(
     place = {token: k for k, token in enumerate(tokens)}
     links = list(_links(admitted, place, valuation.prices))
     ask, value = _ask(valuation, tokens, holdings)
+    venues = [link.venue for link in links]
     try:
         prices = search(ask, links, {place[token]: price for token, price in known.items() if token in place})
-        venues = [link.venue for link in links]
         upper = bound(ask, venues, prices)
         own = upper * ask.unit_cost(prices) / ask.cost_of(ask.shares, prices)
+        nothing = replace(ask, held=(0.0,) * len(tokens))
+        arbitrage = bound(nothing, venues, search(nothing, links, {}, sweeps=ARBITRAGE_SWEEPS))
     except (ArithmeticError, ValueError):
         return None
-    return Certificate(upper, (upper / value - 1) * BPS, dict(zip(tokens, prices, strict=True)), own, value)
+    dual_prices = dict(zip(tokens, prices, strict=True))
+    return Certificate(upper, (upper / value - 1) * BPS, dual_prices, own, arbitrage, value)
 
 
 def _links(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from router.certificate import ends, references, upper_bounds, verify
 from router.errors import Infeasible, InputError, PoolError
-from router.fixed_point import WAD
+from router.fixed_point import BPS, WAD
 from router.plan import Plan
 from router.planner import plan
 from router.planner.certify import certify
@@ -80,7 +80,7 @@ def randomly_traded(data: st.DataObject, pools: list[Pool], held: dict[Address, 
 
 @settings(max_examples=60, deadline=None)
 @given(pools=markets.pools(), held=markets.values(), data=st.data())
-def test_no_random_trade_beats_the_bound_of_its_own_target(
+def test_no_random_trade_beats_the_bound_of_a_target_within_tolerance(
     pools: list[Pool], held: dict[str, float], data: st.DataObject
 ) -> None:
     snapshot = markets.snapshot(pools)
@@ -92,11 +92,17 @@ def test_no_random_trade_beats_the_bound_of_its_own_target(
     }
     value = sum(prices[token] * amount for token, amount in after.items())
     targets = {token: int(prices[token] * amount / value * WAD) for token, amount in after.items()}
-    portfolio = Portfolio(markets.OWNER, before, targets, tolerance_bps=1)
+    tolerance = data.draw(st.integers(1, 200))
+    if len(targets) > 1:
+        lower, higher = data.draw(st.permutations(sorted(targets)))[:2]
+        shift = min(targets[lower], (tolerance - 1) * WAD // BPS)
+        targets[lower], targets[higher] = targets[lower] - shift, targets[higher] + shift
+    portfolio = Portfolio(markets.OWNER, before, targets, tolerance_bps=tolerance)
     proof = certify(Valuation(snapshot, portfolio), after, {})
     assert proof is not None
-    assert value <= proof.same_weights * ROUNDING
+    assert proof.value <= proof.same_weights * ROUNDING
     assert proof.same_weights <= proof.upper_bound * ROUNDING
+    assert proof.gap_bps >= -1e-8
 
 
 @settings(max_examples=25, deadline=None)
@@ -179,6 +185,21 @@ def test_prices_of_the_user_are_in_the_plan_that_they_judge() -> None:
     )
     assert found.prices[markets.token("BTC")] == "60100"
     assert verify(found, market(), "").holds
+
+
+def test_arbitrage_with_nothing_held_is_at_least_what_a_cycle_earns_and_nothing_in_a_fair_market() -> None:
+    usd, eth = markets.token("USD"), markets.token("ETH")
+    dear, cheap = markets.v2(0, "ETH", "USD", 1e6, skew=0.992), markets.v2(1, "ETH", "USD", 1e6)
+    holding = markets.portfolio({"USD": 1e4}, {"ETH": 1.0})
+    bought = cheap.swap(usd, eth, 10**9)[0]
+    earned = (dear.swap(eth, usd, bought)[0] - 10**9) / 10**6
+    after = {eth: bought}
+    skewed = certify(Valuation(markets.snapshot([dear, cheap]), holding), after, {})
+    fair = certify(Valuation(markets.snapshot([cheap]), holding), after, {})
+    assert skewed is not None
+    assert fair is not None
+    assert 0 < earned <= skewed.arbitrage < 100
+    assert fair.arbitrage < 1e-9
 
 
 def spoiled() -> Mapping[str, tuple[Plan, str]]:
