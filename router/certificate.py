@@ -284,7 +284,7 @@ def verify(plan: Plan, snapshot: Snapshot, snapshot_hash: str) -> Verification:
         value,
         bounds,
         (
-            Finding("snapshot", snapshot_hash == plan.snapshot_hash, snapshot_hash),
+            _of_snapshot(plan, snapshot, snapshot_hash),
             _replayed(plan, snapshot),
             _weights(plan, reference, value),
             _near("value after", plan.value_after, _value(plan.holdings_after, reference)),
@@ -313,6 +313,13 @@ def _require_certificate(plan: Plan, reference: Prices) -> None:
             raise InputError(f"{token} has no price in plan and snapshot", path="dual_prices")
         if not (isfinite(price) and price > 0):
             raise InputError(f"{price} is no price", path=f"dual_prices.{token}")
+
+
+def _of_snapshot(plan: Plan, snapshot: Snapshot, snapshot_hash: str) -> Finding:
+    told = (plan.chain_id, plan.block_number, plan.snapshot_hash)
+    equal = told == (snapshot.chain_id, snapshot.block_number, snapshot_hash)
+    found = f"chain {snapshot.chain_id}, block {snapshot.block_number}, {snapshot_hash}"
+    return Finding("snapshot", equal, found)
 
 
 def _value(holdings: Mapping[Address, int], reference: Prices) -> float:
@@ -354,5 +361,5 @@ def _replayed(plan: Plan, snapshot: Snapshot) -> Finding:
     }
     told = {token: plan.holdings_after.get(token, 0) for token in {*after, *plan.holdings_after}}
     amounts = tuple((swap.amount_in, swap.amount_out) for swap in plan.swaps)
-    equal = amounts == outcome.swaps and after == told
+    equal = amounts == outcome.swaps and after == told and dict(outcome.pulls) == dict(plan.pulls)
     return Finding("replay", equal, f"{len(amounts)} swaps, {'every' if equal else 'not every'} amount equal")

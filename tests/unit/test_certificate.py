@@ -215,6 +215,8 @@ def spoiled() -> Mapping[str, tuple[Plan, str]]:
             "replay",
         ),
         "a holding": (replace(good, holdings_after=more), "replay"),
+        "a pull": (replace(good, pulls=dict.fromkeys(good.pulls, 1)), "replay"),
+        "the block": (replace(good, block_number=good.block_number + 1), "snapshot"),
         "the bound lowered": (replace(good, upper_bound=good.upper_bound * (1 - 1e-6)), "upper bound"),
         "a dual price": (replace(good, dual_prices=lower), "upper bound"),
         "the gap": (replace(good, gap_bps=0.0), "gap"),
