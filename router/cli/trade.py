@@ -52,9 +52,7 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @rpc_option
 @deployment_option
 @block_option
-@click.option(
-    "--settlement", type=click.Choice([*map(str, Settlement)]), help="Instead of the file's."
-)
+@click.option("--settlement", type=click.Choice([*map(str, Settlement)]), help="Instead of the file's.")
 @click.option("--loan", type=click.Choice([*map(str, LoanPolicy)]), help="Instead of the file's.")
 @click.option("--out", type=OUT, help="Save the plan here, for `simulate` and `send`.")
 @click.option("--save-snapshot", "snapshot_out", type=OUT, help="Save what the plan was made from.")
