@@ -191,7 +191,8 @@ def test_a_contract_of_another_kind_is_refused(localnet: Localnet) -> None:
 
 def test_old_prices_are_refused(fresh_chain: Localnet) -> None:
     deployment = small(fresh_chain)
-    fresh_chain.rpc.call("evm_increaseTime", 3 * 24 * 3600)
+    head = fresh_chain.rpc.call("eth_getBlockByNumber", "latest", False)
+    fresh_chain.rpc.call("evm_setNextBlockTimestamp", int(head["timestamp"], 16) + 3 * 24 * 3600)
     fresh_chain.mine()
     with pytest.raises(StalePrice, match="seconds old, more than 90000"):
         read_snapshot(fresh_chain.rpc_url, deployment)

@@ -177,6 +177,8 @@ def test_a_second_run_does_not_send_again(market: Market, tmp_path: Path) -> Non
 
 def test_a_base_fee_above_the_cap_is_refused(market: Market, tmp_path: Path) -> None:
     program = pull_first(market, "USDC", 1_000 * USDC)
+    market.net.set_base_fee(GWEI)
+    market.net.mine()
     simulation = simulated(market, program)
     sending = Sending(fees=FeePolicy(max_fee=GWEI // 1000, tip=1))
     before = nonce(market)
