@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from router.localnet import Localnet, start_localnet
 ROOT = Path(__file__).parents[2]
 TOOL = Path(sys.executable).parent / "brownie"
 SECONDS = 240
+PARTS = ("contracts", "interfaces", "scripts", "tests/brownie", "build/contracts", "build/interfaces")
+"""Folders that make a Brownie project of the checkout."""
 
 pytestmark = pytest.mark.skipif(
     not (TOOL.exists() and (ROOT / "build/solc").is_dir()),
@@ -42,6 +45,7 @@ class Brownie:
     """The command, with a home of its own; its development chain is on `port`."""
 
     home: Path
+    project: Path
     port: int
 
     def __call__(self, *arguments: str, typed: str = "", **variables: str) -> str:
@@ -55,7 +59,7 @@ class Brownie:
         path = f"{TOOL.parent}:{ROOT}/node_modules/.bin:{os.environ['PATH']}"
         return subprocess.run(
             [str(TOOL), *arguments],
-            cwd=ROOT,
+            cwd=self.project,
             env={**own, "HOME": str(self.home), "PATH": path, "SOLCX_BINARY_PATH": f"{ROOT}/build/solc"}
             | variables,
             input=typed,
@@ -66,10 +70,22 @@ class Brownie:
         )
 
 
+def without_dots(folder: Path) -> Path:
+    """The checkout, or a copy where its path has a dot: Brownie imports scripts with dots for slashes."""
+    if not any("." in part for part in ROOT.parts):
+        return ROOT
+    for name in PARTS:
+        shutil.copytree(ROOT / name, folder / name, symlinks=True)
+    shutil.copy(ROOT / "brownie-config.yaml", folder)
+    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def brownie(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brownie]:
     """Compiles on first use; fails where a command leaves its node running."""
-    command = Brownie(tmp_path_factory.mktemp("home"), free_port())
+    project = without_dots(tmp_path_factory.mktemp("checkout"))
+    command = Brownie(tmp_path_factory.mktemp("home"), project, free_port())
     command("networks", "modify", "development", f"port={command.port}")
     command("compile")
     yield command
