@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from router.chain.head import BLOCK_SECONDS
+from router.chain.head import BLOCK_SECONDS, read_head
 from router.documents.files import write_bytes
 from router.errors import InputError, nearest
 from router.localnet.accounts import LocalAccount, Roles, local_accounts, roles
@@ -116,6 +116,8 @@ class Localnet:
         """Returns to a marked state. The mark is used up."""
         if not self.rpc.call("evm_revert", snapshot_id):
             raise InputError(f"no snapshot {snapshot_id}")
+        # anvil keeps the base fee that it had worked out for a block that is gone.
+        self.set_base_fee(read_head(self.rpc).next_base_fee_wei)
 
     def set_price(self, symbol: str, usd: str) -> None:
         """Sets a token's price feed to USD per whole token; no pool moves."""

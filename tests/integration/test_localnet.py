@@ -107,6 +107,7 @@ def test_usdc_is_fiat_token_v2_2_behind_its_proxy(fresh_chain: Localnet) -> None
     assert read(net.rpc, usdc, "currency()", returns="(string)") == "USD"
     fields = {"from": net.accounts[0].address, "to": usdc, "data": encode_call("blacklist(address)", trader)}
     net.rpc.call("eth_sendTransaction", fields)
+    net.mine()
     with pytest.raises(ExecutionReverted, match="blacklisted"):
         net.mint(usdc, trader, 1)
 
@@ -121,6 +122,7 @@ def test_usdt_transfers_return_nothing_and_allowances_pass_through_zero(fresh_ch
         "data": encode_call("approve(address,uint256)", net.trader.address, 1),
     }
     net.rpc.call("eth_sendTransaction", approve)
+    net.mine()
     with pytest.raises(RpcFailure, match="revert"):
         net.rpc.call("eth_call", approve, "latest")
 

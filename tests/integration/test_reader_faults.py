@@ -159,7 +159,8 @@ def test_a_reorganised_block_is_noticed(fresh_chain: Localnet, takes_hashes: boo
             state["calls"] += 1
             if state["calls"] == 3:
                 fresh_chain.revert(mark)
-                fresh_chain.rpc.call("evm_increaseTime", 7)
+                head = fresh_chain.rpc.call("eth_getBlockByNumber", "latest", False)
+                fresh_chain.rpc.call("evm_setNextBlockTimestamp", int(head["timestamp"], 16) + 19)
                 fresh_chain.mine(2)
         pass_on = forward if takes_hashes else lambda _, asked: by_number_only(fresh_chain, asked)
         return Reply(pass_on(fresh_chain.rpc_url, request))

@@ -10,7 +10,7 @@ import pytest
 
 from router.chain.broadcast import Sending
 from router.chain.executor import executor_address
-from router.chain.fees import GWEI, FeePolicy
+from router.chain.fees import FeePolicy
 from router.chain.journal import Journal, Status
 from router.chain.results import receipt_file
 from router.chain.sender import Sent, send_payload, send_plan
@@ -177,10 +177,8 @@ def test_a_second_run_does_not_send_again(market: Market, tmp_path: Path) -> Non
 
 def test_a_base_fee_above_the_cap_is_refused(market: Market, tmp_path: Path) -> None:
     program = pull_first(market, "USDC", 1_000 * USDC)
-    market.net.set_base_fee(GWEI)
-    market.net.mine()
     simulation = simulated(market, program)
-    sending = Sending(fees=FeePolicy(max_fee=GWEI // 1000, tip=1))
+    sending = Sending(fees=FeePolicy(max_fee=1, tip=1))
     before = nonce(market)
     with pytest.raises(GuardRefused, match="above the cap"):
         sent(market, program, tmp_path, simulation=simulation, sending=sending)
