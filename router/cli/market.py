@@ -8,7 +8,7 @@ import click
 
 from router.chain.checkup import check_up
 from router.cli.console import leave, print_json, print_table, say
-from router.cli.session import open_session
+from router.cli.session import load_market, open_session
 from router.cli.settings import (
     block_option,
     config_option,
@@ -174,10 +174,7 @@ def read_or_load(
     if snapshot is None:
         with open_session(load_settings(config), rpc, deployment) as session:
             return session.read(block)
-    loaded = load_snapshot_file(snapshot)
-    for kind, count in loaded.not_routed.items():
-        say(f"note: {count} {kind} pools of {snapshot.name} are not routed")
-    return loaded.snapshot
+    return load_market(snapshot)
 
 
 def _pool_row(pool: Pool, market: Snapshot) -> PoolRow:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.cli.console import progress_bar
+from router.cli.console import progress_bar, say
 from router.cli.settings import Settings
+from router.documents.snapshot_file import load_snapshot_file
 from router.rebalancer import Chain, connect, read_market
 from router.snapshot import Snapshot
 
@@ -31,6 +32,14 @@ class Session:
         """The market at a block, with a progress bar."""
         with progress_bar("reading the chain") as update:
             return read_market(self.chain, block, cache=self.cache, progress=update)
+
+
+def load_market(path: Path) -> Snapshot:
+    """The market of a snapshot file; says which of its pools are not routed."""
+    loaded = load_snapshot_file(path)
+    for kind, count in loaded.not_routed.items():
+        say(f"note: {count} {kind} pools of {path.name} are not routed")
+    return loaded.snapshot
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from router.chain.fees import FeePolicy
 from router.chain.outcome import expected_outcome
 from router.chain.sender import SendOptions
 from router.cli.console import leave, print_json, say
-from router.cli.session import open_session
+from router.cli.session import load_market, open_session
 from router.cli.settings import (
     block_option,
     config_option,
@@ -26,7 +26,7 @@ from router.cli.settings import (
 from router.cli.views import show_plan, show_receipt, show_simulation
 from router.documents.plan_file import plan_to_json, save_plan
 from router.documents.portfolio_file import load_portfolio_file
-from router.documents.snapshot_file import load_snapshot_file, save_snapshot
+from router.documents.snapshot_file import save_snapshot
 from router.errors import InconsistentAnswer, InputError, NothingToDo, RouterError
 from router.planner.compose import DEADLINE_SECONDS
 from router.portfolio import LoanPolicy, Settlement
@@ -80,10 +80,7 @@ def plan_command(
         Settlement(settlement) if settlement else None, LoanPolicy(loan) if loan else None
     )
     if snapshot is not None:
-        loaded = load_snapshot_file(snapshot)
-        for kind, count in loaded.not_routed.items():
-            say(f"note: {count} {kind} pools of {snapshot.name} are not routed")
-        market, deadline = loaded.snapshot, None
+        market, deadline = load_market(snapshot), None
         resolved = file.resolve(market)
     else:
         with open_session(settings, rpc, deployment) as session:
