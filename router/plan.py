@@ -56,6 +56,60 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Exclusion:
+    """One direction of one pool that the plan may not use and its certificate does not cover."""
+
+    pool: Address
+    token_in: Address
+    token_out: Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GapParts:
+    """What makes up the gap to the bound net of gas, in bp of the net value; they sum to it.
+
+    Attributes:
+        gas: between the bound and the best flows found, each pool used costing gas.
+        integers: lost from flows to exact integers, steps and their order.
+        bounds: lost to the owner's own limits: impact, depth, legs.
+    """
+
+    gas: float
+    integers: float
+    bounds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """How far a plan can be from the best one, over every trade that ends where the plan's landing allows.
+
+    Attributes:
+        upper_bound: on the final value of held or wanted tokens, gas left out; numeraire units.
+        dual_prices: numeraire per raw unit, the proof of it.
+        net_bound: on that value less the cost of gas; at most upper_bound.
+        net_dual_prices: the proof of it; dual_prices where gas is free.
+        gap_bps: from the plan's own value net of gas up to net_bound, in bp of that value.
+        parts: of the gap.
+        arbitrage: what the pools would pay, at most, to somebody who holds the target already.
+        arbitrage_prices: the proof of it.
+        pool_gas: numeraire units that using a pool costs at the least, by pool; empty where gas is free.
+        base_gas: numeraire units that any trade costs beside its pools.
+    """
+
+    upper_bound: float
+    dual_prices: Mapping[Address, float]
+    net_bound: float
+    net_dual_prices: Mapping[Address, float]
+    gap_bps: float
+    parts: GapParts
+    arbitrage: float
+    arbitrage_prices: Mapping[Address, float]
+    pool_gas: Mapping[Address, float] = field(default_factory=dict)
+    base_gas: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a program does: replayed in exact integers, or executed. The two must be equal.
 
@@ -81,9 +135,12 @@ class Plan:
     Attributes:
         holdings_before, holdings_after: raw units by token, every token that is held or bought.
         value_before, value_after: numeraire units, at the plan's prices, gas not deducted.
-        upper_bound: no plan over these pools can be worth more than this; None where it was not computed.
-        tolerance_bps: how far a final weight may be from its target; the bound is for all such trades.
-        dual_prices: numeraire per raw unit, the proof of the bound; empty where it was not computed.
+        landing: where the final weights may be: "target", "band" or "nearest".
+        bands: least and most share of the final value, times 10**18, by held or wanted token, that the
+            landing allows; the certificate is for all trades that end there.
+        certificate: None for plans that hold, and where floats can't carry the figures.
+        excluded: directions of pools that plan and certificate leave out.
+        reserved: raw units by token that stay beside the weights; part of the holdings, not of any value.
         gas_estimate: gas units of the whole transaction.
         snapshot_hash: sha-256 of the canonical snapshot file, hex.
         notes: sentences for people, e.g. which prices were a fallback.
@@ -108,8 +165,10 @@ class Plan:
     reason: str
     snapshot_hash: str
     settlement: str
-    upper_bound: float | None = None
-    gap_bps: float | None = None
-    dual_prices: Mapping[Address, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     tolerance_bps: int | None = None
+    landing: str = "target"
+    bands: Mapping[Address, tuple[int, int]] = field(default_factory=dict)
+    certificate: Certificate | None = None
+    excluded: tuple[Exclusion, ...] = ()
+    reserved: Mapping[Address, int] = field(default_factory=dict)

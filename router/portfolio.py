@@ -10,6 +10,10 @@ from router.tokens import Address
 
 DEFAULT_MAX_COST_BPS = 5_000
 """A plan that costs more than half of the portfolio is never what was meant; owners set less."""
+DEFAULT_MAX_ARBITRAGE_BPS = 0.05
+"""Room for the price differences that fees leave between live pools, and for nothing else."""
+DEPTH_MOVE = 0.02
+"""The move of a pool's price that defines its depth."""
 
 
 class LoanPolicy(StrEnum):
@@ -27,6 +31,38 @@ class Settlement(StrEnum):
     DELIVER_FIRST = "deliver-first"
 
 
+class Landing(StrEnum):
+    """Where the final weights may be: at the target exactly, anywhere within its tolerance, or, where rules
+    keep some token from its target, as near as those allow."""
+
+    TARGET = "target"
+    BAND = "band"
+    NEAREST = "nearest"
+
+
+class Trade(StrEnum):
+    """What may happen to the owner's balance of a token."""
+
+    BOTH = "both"
+    BUY = "buy"
+    SELL = "sell"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRule:
+    """What the owner allows for one token.
+
+    Attributes:
+        tolerance_bps: in place of the portfolio's own.
+        max_impact_bps: how far this token's price may be moved in any one pool.
+    """
+
+    trade: Trade = Trade.BOTH
+    tolerance_bps: int | None = None
+    max_impact_bps: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Portfolio:
     """Holdings and target of one owner.
@@ -39,6 +75,15 @@ class Portfolio:
         tolerance_bps: how far each final weight may be from its target, in basis points of the portfolio.
         max_slippage_bps: how much less than planned the owner accepts, of the value traded.
         max_cost_bps: the most that fees, price impact, premium and gas may take of the portfolio's value.
+        landing: where the final weights may be.
+        rules: by token; a token that is missing has no rule.
+        cash_flows: raw units by token that are added to the holdings before the trade (positive), or that
+            must be left beside the weights after it (negative).
+        max_depth_bps: the most of a pool's depth that the plan may take, depth being the amount in that
+            moves the pool's price by DEPTH_MOVE.
+        max_legs: the most swaps in one plan.
+        max_arbitrage_bps: the most, of the portfolio's value, that the pools admitted may pay somebody who
+            holds the target already; pools that offer more are left out.
         gas_price_wei: price of gas to plan with; None takes the snapshot's base fee.
         allow_tokens: where not empty, only pools whose tokens are all listed are used.
         deny_tokens: no pool with one of these is used.
@@ -56,3 +101,9 @@ class Portfolio:
     allow_tokens: frozenset[Address] = frozenset()
     deny_tokens: frozenset[Address] = frozenset()
     max_cost_bps: int = DEFAULT_MAX_COST_BPS
+    landing: Landing = Landing.TARGET
+    rules: Mapping[Address, TokenRule] = field(default_factory=dict)
+    cash_flows: Mapping[Address, int] = field(default_factory=dict)
+    max_depth_bps: int | None = None
+    max_legs: int | None = None
+    max_arbitrage_bps: float = DEFAULT_MAX_ARBITRAGE_BPS

@@ -21,6 +21,8 @@ class Snapshot:
     Attributes:
         block_hash: 0x-hex, or "" where the source did not record it.
         base_fee_wei: None where unknown.
+        pool_gas_cost_wei: what one swap costs in wei, for pools that have a cost of their own.
+        l1_fee_wei_per_byte: what a rollup charges for each byte of calldata, beside gas; 0 elsewhere.
         native_token: the wrapped native token, in which gas is priced.
         numeraire: the token that prices count in.
         prices: numeraire units per whole token, as exact decimal text; tokens without a price are missing.
@@ -41,6 +43,8 @@ class Snapshot:
     transfer_tax_bps: Mapping[Address, int] = field(default_factory=dict)
     base_fee_wei: int | None = None
     block_hash: str = ""
+    pool_gas_cost_wei: Mapping[Address, int] = field(default_factory=dict)
+    l1_fee_wei_per_byte: int = 0
 
     @cached_property
     def pool_by_address(self) -> Mapping[Address, Pool]:
