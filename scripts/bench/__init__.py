@@ -1,0 +1,1 @@
+"""Benchmarks of the planner and the pools against named peers: `make bench`."""
