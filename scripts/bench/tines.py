@@ -45,7 +45,8 @@ def main() -> int:
     for place, order in enumerate(market.peers["orders"]):
         scale = 10 ** market.snapshot.tokens[market.addresses[order["buy"]]].decimals
         name = f"{order['amount']} {order['sell']} → {order['buy']}"
-        row, figure = [name], {"order": name}
+        row: list[str] = [name]
+        figure: dict[str, object] = {"order": name}
         for flows in (100, 12):
             answer, recorded = found[flows][place], order[f"tines_{flows}"]
             amount = (answer.amount_out or 0) / scale
