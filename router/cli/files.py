@@ -68,6 +68,14 @@ tolerance_bps = 50
 max_slippage_bps = 50
 # The most that fees, price impact, premium and gas may take of the portfolio's value, as planned.
 max_cost_bps = 200
+# Where the weights may end: "target" exactly, anywhere in the "band" of the tolerance, or, where rules keep
+# a token from its target, "nearest" to it.
+landing = "target"
+# Pools are left out that would pay more than this, of the portfolio's value, to who holds the target already.
+max_arbitrage_bps = 0.05
+# The most swaps, and the most of any pool's depth, in one plan.
+# max_legs = 12
+# max_depth_bps = 2500
 # "pull-first": your tokens leave, then the bought ones arrive. "deliver-first": the reverse, on a loan.
 settlement = "pull-first"
 loan = "auto"
@@ -76,6 +84,17 @@ loan = "auto"
 [targets]
 WETH = "0.6"
 USDC = "0.4"
+
+# Whole tokens that arrive before the trade, or, where negative, that must be left over after it.
+# [cash_flows]
+# USDC = "-500"
+
+# What may happen to one token: trade is "both", "buy", "sell" or "none"; its own tolerance; how far its price
+# may be moved in any one pool.
+# [rules.WETH]
+# trade = "buy"
+# tolerance_bps = 100
+# max_impact_bps = 30
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable
@@ -12,7 +13,10 @@ from typing import Any, TypeVar
 import click
 
 from router.documents.config import Config, load_config
+from router.documents.portfolio_file import Overrides
 from router.errors import InputError
+from router.fixed_point import BPS
+from router.portfolio import Landing, LoanPolicy, Settlement
 from router.tokens import parse_amount
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -117,3 +121,51 @@ portfolio_option = _option("--portfolio", type=FILE, help="Portfolio file, .toml
 snapshot_option = _option("--snapshot", type=FILE, help="Snapshot file instead of a node.")
 block_option = _option("--block", type=click.IntRange(0), help="Block to read; the latest if not given.")
 json_option = _option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+_OVERRIDES = (
+    _option("--settlement", type=click.Choice([*map(str, Settlement)]), help="Instead of the file's."),
+    _option("--loan", type=click.Choice([*map(str, LoanPolicy)]), help="Instead of the file's."),
+    _option(
+        "--landing",
+        type=click.Choice([*map(str, Landing)]),
+        help="Where the final weights may be, instead of the file's.",
+    ),
+    _option(
+        "--max-arbitrage-bps",
+        type=click.FloatRange(0),
+        help="Leave out pools that pay more than this, of the value, to who holds the target already.",
+    ),
+    _option("--max-legs", type=click.IntRange(1), help="At most this many swaps."),
+    _option("--max-depth-bps", type=click.IntRange(1, BPS), help="At most this part of any pool's depth."),
+)
+
+
+def override_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Flags in place of the portfolio file's keys; the command gets them as one argument, `overrides`."""
+
+    @functools.wraps(command)
+    def with_overrides(
+        *,
+        settlement: str | None,
+        loan: str | None,
+        landing: str | None,
+        max_arbitrage_bps: float | None,
+        max_legs: int | None,
+        max_depth_bps: int | None,
+        **others: Any,
+    ) -> None:
+        command(
+            overrides=Overrides(
+                Settlement(settlement) if settlement else None,
+                LoanPolicy(loan) if loan else None,
+                Landing(landing) if landing else None,
+                max_arbitrage_bps,
+                max_legs,
+                max_depth_bps,
+            ),
+            **others,
+        )
+
+    for option in reversed(_OVERRIDES):
+        with_overrides = option(with_overrides)
+    return with_overrides

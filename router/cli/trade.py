@@ -19,17 +19,17 @@ from router.cli.settings import (
     deployment_option,
     json_option,
     load_settings,
+    override_options,
     portfolio_option,
     rpc_option,
     snapshot_option,
 )
 from router.cli.views import show_plan, show_receipt, show_simulation
 from router.documents.plan_file import plan_to_json, save_plan
-from router.documents.portfolio_file import load_portfolio_file
+from router.documents.portfolio_file import Overrides, load_portfolio_file
 from router.documents.snapshot_file import save_snapshot
 from router.errors import InconsistentAnswer, InputError, NothingToDo, RouterError
 from router.planner.compose import DEADLINE_SECONDS
-from router.portfolio import LoanPolicy, Settlement
 from router.rebalancer import (
     choose_signer,
     load_executable,
@@ -52,8 +52,8 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @rpc_option
 @deployment_option
 @block_option
-@click.option("--settlement", type=click.Choice([*map(str, Settlement)]), help="Instead of the file's.")
-@click.option("--loan", type=click.Choice([*map(str, LoanPolicy)]), help="Instead of the file's.")
+@override_options
+@click.option("--prove", is_flag=True, help="Close the gap that gas leaves, by branch and bound.")
 @click.option("--out", type=OUT, help="Save the plan here, for `simulate` and `send`.")
 @click.option("--save-snapshot", "snapshot_out", type=OUT, help="Save what the plan was made from.")
 @json_option
@@ -64,8 +64,8 @@ def plan_command(
     rpc: str | None,
     deployment: str | None,
     block: int | None,
-    settlement: str | None,
-    loan: str | None,
+    overrides: Overrides,
+    prove: bool,
     out: Path | None,
     snapshot_out: Path | None,
     as_json: bool,
@@ -76,9 +76,7 @@ def plan_command(
     """
     settings = load_settings(config)
     path = settings.required_path(portfolio, "portfolio")
-    file = load_portfolio_file(path).settled(
-        Settlement(settlement) if settlement else None, LoanPolicy(loan) if loan else None
-    )
+    file = load_portfolio_file(path).overridden(overrides)
     if snapshot is not None:
         market, deadline = load_market(snapshot), None
         resolved = file.resolve(market)
@@ -88,7 +86,13 @@ def plan_command(
             resolved = read_portfolio(session.chain, file, market)
         # The last block of a chain that mines on demand may be hours old.
         deadline = max(market.timestamp, int(time.time())) + DEADLINE_SECONDS
-    plan = make_plan(market, resolved, balances_are_holdings=file.needs_balances, deadline=deadline)
+    plan = make_plan(
+        market,
+        resolved,
+        balances_are_holdings=file.needs_balances,
+        deadline=deadline,
+        **({"prove": True} if prove else {}),
+    )
     payload = payload_of(plan) if plan.program else None
     if snapshot_out is not None:
         save_snapshot(market, snapshot_out)

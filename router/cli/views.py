@@ -49,7 +49,7 @@ def weights(
 
 
 def show_plan(plan: Plan, tokens: Tokens) -> None:
-    """Weights, steps, loans, cost and verdict."""
+    """Weights, steps, loans, cost, certificate and verdict."""
     show_weights("Weights", plan.holdings_before, plan.holdings_after, plan, tokens)
     if plan.swaps:
         print_table(
@@ -83,6 +83,9 @@ def show_plan(plan: Plan, tokens: Tokens) -> None:
             left=["kind"],
         )
     show_cost(plan)
+    show_certificate(plan)
+    say(f"value {money(plan.value_before)} -> {money(plan.value_after)}, gas {plan.gas_estimate:,}")
+    say(f"[bold]{plan.verdict.value}[/]: {plan.reason}")
     for note in plan.notes:
         say(f"note: {note}")
 
@@ -91,8 +94,8 @@ def show_weights(
     title: str, before: Mapping[Address, int], after: Mapping[Address, int], plan: Plan, tokens: Tokens
 ) -> None:
     """Holdings and weights before, at the target and after."""
-    weights_before = weights(before, plan.prices, tokens)
-    weights_after = weights(after, plan.prices, tokens)
+    weights_before = weights(_beside(plan.reserved, before), plan.prices, tokens)
+    weights_after = weights(_beside(plan.reserved, after), plan.prices, tokens)
     order = sorted(
         {*before, *after, *plan.targets_wad},
         key=lambda address: -max(plan.targets_wad.get(address, 0) / WAD, weights_before.get(address, 0)),
@@ -114,8 +117,13 @@ def show_weights(
     )
 
 
+def _beside(reserved: Mapping[Address, int], holdings: Mapping[Address, int]) -> dict[Address, int]:
+    """Raw units that the weights are shares of: what is reserved is left out."""
+    return {address: max(0, raw - reserved.get(address, 0)) for address, raw in holdings.items()}
+
+
 def show_cost(plan: Plan) -> None:
-    """The cost split, and the verdict."""
+    """The cost split."""
     cost = plan.cost
     rows = [
         ("pool fees", cost.pool_fees),
@@ -132,8 +140,27 @@ def show_cost(plan: Plan) -> None:
             for name, value in rows
         ],
     )
-    say(f"value {money(plan.value_before)} -> {money(plan.value_after)}, gas {plan.gas_estimate:,}")
-    say(f"[bold]{plan.verdict.value}[/]: {plan.reason}")
+
+
+def show_certificate(plan: Plan) -> None:
+    """How far the plan can be from the best one, and what it was compared with; nothing without a proof."""
+    proof = plan.certificate
+    if proof is None:
+        return
+    parts = (proof.parts.gas, proof.parts.integers, proof.parts.bounds)
+    net_value = proof.net_bound / (1 + proof.gap_bps / BPS)
+    arbitrage_bps = proof.arbitrage / net_value * BPS if net_value else 0.0
+    print_table(
+        f"Certificate, landing: {plan.landing}",
+        ["", "numeraire", "bp of net value"],
+        [
+            ("value reached, net of gas", f"{net_value:,.4f}", ""),
+            ("most that any trade reaches", f"{proof.net_bound:,.4f}", f"{proof.gap_bps:.4f}"),
+            ("  gas + integers + your limits", "", " + ".join(f"{part:.4f}" for part in parts)),
+            ("arbitrage left in the pools", f"{proof.arbitrage:,.4f}", f"{arbitrage_bps:.4f}"),
+            ("pool directions left out", f"{len(plan.excluded):,}", ""),
+        ],
+    )
 
 
 def show_simulation(report: SimulationFile, tokens: Tokens) -> None:

@@ -11,7 +11,7 @@ from router.documents.located import location, validate
 from router.documents.plan_models import PlanFile
 from router.encoder import decode
 from router.errors import InputError, RouterError
-from router.plan import Cost, Plan, PlannedLoan, PlannedSwap, Verdict
+from router.plan import Certificate, Cost, Exclusion, GapParts, Plan, PlannedLoan, PlannedSwap, Verdict
 from router.program import Program, Swap
 from router.tokens import format_amount, parse_amount
 
@@ -35,21 +35,21 @@ def plan_to_json(plan: Plan, payload: bytes | None) -> dict[str, Any]:
             "bounds": None if plan.program is None else bounds_of(plan.program),
             "holdings_before": dict(plan.holdings_before),
             "holdings_after": dict(plan.holdings_after),
-            "targets": {
-                token: format_amount(wad, _WEIGHT_DECIMALS) for token, wad in plan.targets_wad.items()
-            },
+            "targets": {token: _weight(wad) for token, wad in plan.targets_wad.items()},
             "tolerance_bps": plan.tolerance_bps,
+            "landing": plan.landing,
+            "bands": {token: (_weight(least), _weight(most)) for token, (least, most) in plan.bands.items()},
+            "reserved": dict(plan.reserved),
+            "excluded": [_fields(each) for each in plan.excluded],
             "prices": dict(plan.prices),
             "value_before": plan.value_before,
             "value_after": plan.value_after,
-            "upper_bound": plan.upper_bound,
-            "gap_bps": plan.gap_bps,
-            "dual_prices": dict(plan.dual_prices),
             "cost": _fields(plan.cost),
             "gas_estimate": plan.gas_estimate,
             "payload": None if payload is None else f"0x{payload.hex()}",
             "notes": list(plan.notes),
         }
+        | _certificate_fields(plan.certificate)
     ).to_json()
 
 
@@ -82,7 +82,9 @@ def build_plan(file: PlanFile, name: str) -> tuple[Plan, bytes | None]:
         program=program,
         holdings_before=file.holdings_before,
         holdings_after=file.holdings_after,
-        targets_wad={token: parse_amount(text, _WEIGHT_DECIMALS) for token, text in file.targets.items()},
+        targets_wad={
+            token: _wad(text, location(name, "targets", token)) for token, text in file.targets.items()
+        },
         prices=file.prices,
         value_before=file.value_before,
         value_after=file.value_after,
@@ -92,13 +94,67 @@ def build_plan(file: PlanFile, name: str) -> tuple[Plan, bytes | None]:
         reason=file.reason,
         snapshot_hash=file.snapshot_hash,
         settlement=file.settlement,
-        upper_bound=file.upper_bound,
-        gap_bps=file.gap_bps,
-        dual_prices=file.dual_prices,
         notes=file.notes,
         tolerance_bps=file.tolerance_bps,
+        landing=file.landing,
+        bands={token: _band(*texts, location(name, "bands", token)) for token, texts in file.bands.items()},
+        certificate=_certificate(file, name),
+        excluded=tuple(Exclusion(**_entry(each)) for each in file.excluded),
+        reserved=file.reserved,
     )
     return plan, payload
+
+
+def _weight(wad: int) -> str:
+    return format_amount(wad, _WEIGHT_DECIMALS)
+
+
+def _wad(text: str, path: str) -> int:
+    try:
+        return parse_amount(text, _WEIGHT_DECIMALS)
+    except InputError:
+        raise InputError(f"weight {text} has more than {_WEIGHT_DECIMALS} decimals", path=path) from None
+
+
+def _band(least: str, most: str, path: str) -> tuple[int, int]:
+    band = _wad(least, path), _wad(most, path)
+    if band[0] > band[1]:
+        raise InputError(f"the least weight {least} is above the most, {most}", path=path)
+    return band
+
+
+def _certificate_fields(certificate: Certificate | None) -> dict[str, Any]:
+    """Flat, as in the file; without a certificate every figure is null."""
+    if certificate is None:
+        return {"upper_bound": None, "gap_bps": None, "dual_prices": {}}
+    fields = {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name, value in _fields(certificate).items()
+    }
+    return fields | {"gap_parts": _fields(fields.pop("parts"))}
+
+
+def _certificate(file: PlanFile, name: str) -> Certificate | None:
+    if file.upper_bound is None:
+        return None
+
+    def given(key: str) -> Any:
+        if (value := getattr(file, key)) is None:
+            raise InputError("is missing beside upper_bound", path=location(name, key))
+        return value
+
+    return Certificate(
+        upper_bound=file.upper_bound,
+        dual_prices=file.dual_prices,
+        net_bound=given("net_bound"),
+        net_dual_prices=file.net_dual_prices,
+        gap_bps=given("gap_bps"),
+        parts=GapParts(**_entry(given("gap_parts"))),
+        arbitrage=given("arbitrage"),
+        arbitrage_prices=file.arbitrage_prices,
+        pool_gas=file.pool_gas,
+        base_gas=given("base_gas"),
+    )
 
 
 def _program(payload: bytes, file: PlanFile, name: str) -> Program:

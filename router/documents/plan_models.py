@@ -79,8 +79,30 @@ class CostEntry(FileModel):
     gas: Number
 
 
+class ExclusionEntry(FileModel):
+    """One direction of one pool that plan and certificate leave out."""
+
+    pool: AddressText
+    token_in: AddressText
+    token_out: AddressText
+    reason: str
+
+
+class GapPartsEntry(FileModel):
+    """What makes up `gap_bps`, in bp of the net value; see `router.plan.GapParts`."""
+
+    gas: Number
+    integers: Number
+    bounds: Number
+
+
 class PlanFile(FileModel):
-    """One plan. Values and the bound are numeraire units; weights in `targets` sum to 1."""
+    """One plan. Values and bounds are numeraire units; weights in `targets` sum to 1.
+
+    `bands` are the least and most share of the final value that `landing` allows; `reserved` stays beside the
+    weights. From `upper_bound` to `base_gas` it is the certificate, see `router.plan.Certificate`: null and
+    empty in plans that carry none.
+    """
 
     schema_: Annotated[Literal["rebalance-plan/1"], Field(alias="schema")] = "rebalance-plan/1"
     chain_id: Annotated[int, Field(strict=True, gt=0)]
@@ -98,12 +120,31 @@ class PlanFile(FileModel):
     holdings_after: dict[AddressText, RawAmount]
     targets: dict[AddressText, DecimalText]
     tolerance_bps: Count | None = None
+    landing: Literal["target", "band", "nearest"] = "target"
+    bands: Annotated[
+        dict[AddressText, tuple[DecimalText, DecimalText]],
+        Field(default_factory=dict, description="least and most share of the final value"),
+    ]
+    reserved: Annotated[dict[AddressText, RawAmount], Field(default_factory=dict)]
+    excluded: tuple[ExclusionEntry, ...] = ()
     prices: dict[AddressText, PositiveText]
     value_before: Number
     value_after: Number
-    upper_bound: Number | None
-    gap_bps: Number | None
+    upper_bound: Annotated[Number | None, Field(description="on the final value, gas left out")]
     dual_prices: Annotated[dict[AddressText, Number], Field(description="numeraire per raw unit")]
+    net_bound: Annotated[Number | None, Field(description="on the final value less gas")] = None
+    net_dual_prices: Annotated[dict[AddressText, Number], Field(default_factory=dict)]
+    gap_bps: Annotated[Number | None, Field(description="from the plan's own net value to net_bound")]
+    gap_parts: GapPartsEntry | None = None
+    arbitrage: Annotated[
+        Number | None, Field(description="the most that the pools pay to who holds the target already")
+    ] = None
+    arbitrage_prices: Annotated[dict[AddressText, Number], Field(default_factory=dict)]
+    pool_gas: Annotated[
+        dict[AddressText, Number],
+        Field(default_factory=dict, description="least numeraire cost of using a pool"),
+    ]
+    base_gas: Annotated[Number | None, Field(description="of any trade beside its pools")] = None
     cost: CostEntry
     gas_estimate: Count
     payload: HexText | None

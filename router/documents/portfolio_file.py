@@ -12,12 +12,24 @@ from router.documents.located import location, validate
 from router.documents.portfolio_models import PortfolioModel, Trigger
 from router.errors import InputError
 from router.fixed_point import WAD
-from router.portfolio import LoanPolicy, Portfolio, Settlement
+from router.portfolio import Landing, LoanPolicy, Portfolio, Settlement, TokenRule, Trade
 from router.snapshot import Snapshot
 from router.tokens import Address, Token, format_amount, parse_amount
 
 _GWEI_DECIMALS = 9
 _WEIGHT_DECIMALS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What is said in place of a portfolio file's own keys; None leaves what the file says."""
+
+    settlement: Settlement | None = None
+    loan: LoanPolicy | None = None
+    landing: Landing | None = None
+    max_arbitrage_bps: float | None = None
+    max_legs: int | None = None
+    max_depth_bps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +58,37 @@ class PortfolioFile:
 
     def settled(self, settlement: Settlement | None, loan: LoanPolicy | None) -> PortfolioFile:
         """The same portfolio with another settlement and loan policy, where they are given."""
-        given = {"settlement": settlement, "loan": loan}
-        update = {name: value.value for name, value in given.items() if value is not None}
-        return PortfolioFile(self.name, self.model.model_copy(update=update))
+        return self.overridden(Overrides(settlement, loan))
+
+    def overridden(self, overrides: Overrides) -> PortfolioFile:
+        """The same portfolio on other terms.
+
+        Raises:
+            InputError: a value that no file could hold either; names the key.
+        """
+        given = {name: getattr(overrides, name) for name in Overrides.__dataclass_fields__}
+        update = {name: value for name, value in given.items() if value is not None}
+        return PortfolioFile(
+            self.name, validate(PortfolioModel, self.model.model_dump() | update, "overrides")
+        )
 
     def mentioned(self, snapshot: Snapshot) -> tuple[Address, ...]:
-        """Every token of the targets, prices and holdings, in the order of the file."""
+        """Every token of the targets, holdings, prices and cash flows, in the order of the file.
+
+        A rule alone is no mention: it limits what is done with a token, and brings none into the portfolio.
+        """
         model = self.model
-        tables = {"targets": model.targets, "holdings": model.holdings or {}, "prices": model.prices}
+        tables: dict[str, Iterable[str]] = {
+            "targets": model.targets,
+            "holdings": model.holdings or {},
+            "prices": model.prices,
+            "cash_flows": model.cash_flows,
+        }
         return tuple(
             dict.fromkeys(
                 token.address
                 for table, keys in tables.items()
-                for _, token in self._by_token(table, keys, snapshot)
+                for _, token in self._named(table, keys, snapshot)
             )
         )
 
@@ -98,6 +128,12 @@ class PortfolioFile:
             settlement=Settlement(model.settlement),
             allow_tokens=allow,
             deny_tokens=deny,
+            landing=Landing(model.landing),
+            rules=self._rules(snapshot),
+            cash_flows=self._cash_flows(snapshot),
+            max_depth_bps=model.max_depth_bps,
+            max_legs=model.max_legs,
+            max_arbitrage_bps=float(model.max_arbitrage_bps),
         )
 
     def _check_chain(self, snapshot: Snapshot) -> None:
@@ -144,30 +180,59 @@ class PortfolioFile:
                 )
             return {address: raw for address, raw in balances.items() if raw}
         holdings: dict[Address, int] = {}
-        for key, token in self._by_token("holdings", self.model.holdings, snapshot):
-            text, path = self.model.holdings[key], self._at("holdings", key)
-            if Decimal(text) <= 0:
-                raise InputError(f"{text} is not more than zero (leave out what is not held)", path=path)
-            holdings[token.address] = parse_amount(text, token.decimals, path)
-        if not holdings:
+        for key, token in self._named("holdings", self.model.holdings, snapshot):
+            raw = self._held(key, self.model.holdings[key], token)
+            holdings[token.address] = holdings.get(token.address, 0) + raw
+        if not holdings and not any(Decimal(text) > 0 for text in self.model.cash_flows.values()):
             raise InputError("is empty", path=self._at("holdings"))
         return holdings
+
+    def _held(self, key: str, texts: tuple[str, ...], token: Token) -> int:
+        """Raw units of all holdings under one key."""
+        if not texts:
+            raise InputError("is empty (leave out what is not held)", path=self._at("holdings", key))
+        total = 0
+        for index, text in enumerate(texts):
+            path = self._at("holdings", key, *([index] if len(texts) > 1 else []))
+            if Decimal(text) <= 0:
+                raise InputError(f"{text} is not more than zero (leave out what is not held)", path=path)
+            total += parse_amount(text, token.decimals, path)
+        return total
+
+    def _cash_flows(self, snapshot: Snapshot) -> dict[Address, int]:
+        """Raw units by token, sign kept; a flow of nothing is left out."""
+        flows: dict[Address, int] = {}
+        for key, token in self._by_token("cash_flows", self.model.cash_flows, snapshot):
+            text, path = self.model.cash_flows[key], self._at("cash_flows", key)
+            raw = parse_amount(text.removeprefix("-"), token.decimals, path)
+            if raw:
+                flows[token.address] = -raw if text.startswith("-") else raw
+        return flows
+
+    def _rules(self, snapshot: Snapshot) -> dict[Address, TokenRule]:
+        entries = self.model.rules
+        return {
+            token.address: TokenRule(
+                Trade(entries[key].trade), entries[key].tolerance_bps, entries[key].max_impact_bps
+            )
+            for key, token in self._by_token("rules", entries, snapshot)
+        }
 
     def _gas_price_wei(self) -> int | None:
         text = self.model.gas_price_gwei
         return None if text is None else parse_amount(text, _GWEI_DECIMALS, self._at("gas_price_gwei"))
 
+    def _named(self, table: str, keys: Iterable[str], snapshot: Snapshot) -> list[tuple[str, Token]]:
+        """The tokens that a table's keys name."""
+        return [(key, snapshot.token(key, self._at(table, key))) for key in keys]
+
     def _by_token(self, table: str, keys: Iterable[str], snapshot: Snapshot) -> list[tuple[str, Token]]:
-        """The tokens that a table's keys name; refuses one token under two names."""
+        """As `_named`; refuses one token under two names."""
+        found = self._named(table, keys, snapshot)
         seen: dict[Address, str] = {}
-        found = []
-        for key in keys:
-            path = self._at(table, key)
-            token = snapshot.token(key, path)
-            if token.address in seen:
-                raise InputError(f"is the same token as {seen[token.address]}", path=path)
-            seen[token.address] = key
-            found.append((key, token))
+        for key, token in found:
+            if (first := seen.setdefault(token.address, key)) != key:
+                raise InputError(f"is the same token as {first}", path=self._at(table, key))
         return found
 
     def _tokens_of(self, table: str, names: Iterable[str], snapshot: Snapshot) -> list[Address]:
@@ -176,7 +241,7 @@ class PortfolioFile:
             for index, name in enumerate(names)
         ]
 
-    def _at(self, *parts: str) -> str:
+    def _at(self, *parts: str | int) -> str:
         return location(self.name, *parts)
 
 

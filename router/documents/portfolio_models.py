@@ -15,27 +15,60 @@ from router.documents.fields import (
     SignedText,
 )
 from router.fixed_point import BPS
-from router.portfolio import DEFAULT_MAX_COST_BPS, LoanPolicy, Settlement
+from router.portfolio import (
+    DEFAULT_MAX_ARBITRAGE_BPS,
+    DEFAULT_MAX_COST_BPS,
+    Landing,
+    LoanPolicy,
+    Settlement,
+    Trade,
+)
 
 DEFAULT_BPS = 50
 
 
-def _bps(value: Any) -> int:
+def _bps(value: Any, least: int = 0) -> int:
     """Whole basis points; a fraction is most likely a percentage or a share of 1, and the refusal says so."""
-    if type(value) is int and 0 <= value <= BPS:
+    if type(value) is int and least <= value <= BPS:
         return value
     raise PydanticCustomError(
         "bps",
-        "should be a whole number of basis points from 0 to 10000 (1 % is 100, 0.05 % is 5), is {value}",
-        {"value": str(value)},
+        "should be a whole number of basis points from {least} to 10000 "
+        "(1 % is 100, 0.05 % is 5), is {value}",
+        {"least": str(least), "value": str(value)},
     )
 
+
+def _positive_bps(value: Any) -> int:
+    return _bps(value, least=1)
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+_ONE_AMOUNT: dict[str, Any] = {
+    "anyOf": [{"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}, {"type": "number"}]
+}
 
 BpsText = Annotated[
     int,
     BeforeValidator(_bps),
     WithJsonSchema({"type": "integer", "minimum": 0, "maximum": BPS}),
 ]
+PositiveBps = Annotated[
+    int,
+    BeforeValidator(_positive_bps),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": BPS}),
+]
+AmountTexts = Annotated[
+    tuple[SignedText, ...],
+    BeforeValidator(_listed),
+    WithJsonSchema(
+        {"anyOf": [*_ONE_AMOUNT["anyOf"], {"type": "array", "minItems": 1, "items": _ONE_AMOUNT}]}
+    ),
+]
+"""One amount, or several that add up."""
 
 
 class CalendarTrigger(FileModel):
@@ -65,6 +98,16 @@ class HybridTrigger(FileModel):
 Trigger = Annotated[CalendarTrigger | ThresholdTrigger | HybridTrigger, Field(discriminator="kind")]
 
 
+class RuleEntry(FileModel):
+    """What the owner allows for one token; see `router.portfolio.TokenRule`."""
+
+    trade: Literal["both", "buy", "sell", "none"] = Trade.BOTH.value
+    tolerance_bps: Annotated[BpsText | None, Field(description="in place of the portfolio's own")] = None
+    max_impact_bps: Annotated[
+        BpsText | None, Field(description="how far its price may be moved in any one pool")
+    ] = None
+
+
 class PortfolioModel(FileModel):
     """Who holds what, and what they want to hold. Tokens by address, or by unambiguous symbol."""
 
@@ -72,12 +115,30 @@ class PortfolioModel(FileModel):
     chain_id: Annotated[int | None, Field(strict=True, gt=0)] = None
     owner: AddressText
     numeraire: str | None = None
-    holdings: Annotated[dict[str, SignedText] | None, Field(description="whole tokens by token")] = None
+    holdings: Annotated[
+        dict[str, AmountTexts] | None, Field(description="whole tokens by token; several holdings add up")
+    ] = None
+    cash_flows: Annotated[
+        dict[str, SignedText],
+        Field(
+            default_factory=dict,
+            description="whole tokens by token: added before the trade, or, where negative, left beside the "
+            "weights after it",
+        ),
+    ]
     targets: Annotated[dict[str, SignedText], Field(description="weight by token; they sum to 1")]
     prices: Annotated[dict[str, PositiveText], Field(default_factory=dict, description="by token")]
+    rules: Annotated[dict[str, RuleEntry], Field(default_factory=dict, description="by token")]
+    landing: Literal["target", "band", "nearest"] = Landing.TARGET.value
     tolerance_bps: BpsText = DEFAULT_BPS
     max_slippage_bps: BpsText = DEFAULT_BPS
     max_cost_bps: BpsText = DEFAULT_MAX_COST_BPS
+    max_arbitrage_bps: Annotated[
+        DecimalText,
+        Field(description="of the value, that admitted pools may pay to who holds the target already"),
+    ] = str(DEFAULT_MAX_ARBITRAGE_BPS)
+    max_depth_bps: Annotated[PositiveBps | None, Field(description="of a pool's depth, in one plan")] = None
+    max_legs: Annotated[int | None, Field(strict=True, ge=1, description="swaps in one plan")] = None
     gas_price_gwei: DecimalText | None = None
     loan: Literal["auto", "always", "never"] = LoanPolicy.AUTO.value
     settlement: Literal["pull-first", "deliver-first"] = Settlement.PULL_FIRST.value

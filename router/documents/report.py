@@ -55,7 +55,7 @@ class RunReport(FileModel):
     cost: CostEntry
     value_before: Number
     value_after: Number
-    upper_bound: Number | None = None
+    net_bound: Number | None = None
     gap_bps: Number | None = None
     transactions: tuple[HexText, ...]
     verification: tuple[Check, ...]

@@ -55,6 +55,7 @@ def build_snapshot(file: SnapshotFile, name: str) -> LoadedSnapshot:
     _require_known([file.native_token], tokens, name, "native_token")
     _require_known([file.numeraire], tokens, name, "numeraire")
     pools, seen, dropped = [], set[Address](), Counter[str]()
+    gas_costs: dict[Address, int] = {}
     for index, entry in enumerate(file.pools):
         _require_known(entry.tokens, tokens, name, "pools", index, "tokens")
         if entry.address in seen:
@@ -65,6 +66,8 @@ def build_snapshot(file: SnapshotFile, name: str) -> LoadedSnapshot:
         state = _state(entry) | {"decimals": [tokens[address].decimals for address in entry.tokens]}
         if entry.kind not in UNROUTED_KINDS:
             pools.append(_pool(state, location(name, "pools", index)))
+            if entry.gas_cost_wei is not None:
+                gas_costs[entry.address] = entry.gas_cost_wei
         else:
             dropped[entry.kind] += 1
     for index, lender in enumerate(file.lenders):
@@ -85,6 +88,8 @@ def build_snapshot(file: SnapshotFile, name: str) -> LoadedSnapshot:
         },
         base_fee_wei=file.base_fee_wei,
         block_hash=file.block_hash,
+        pool_gas_cost_wei=gas_costs,
+        l1_fee_wei_per_byte=file.l1_fee_wei_per_byte,
     )
     return LoadedSnapshot(snapshot, dict(dropped), file.note)
 
@@ -104,11 +109,12 @@ def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
             "block_number": snapshot.block_number,
             "timestamp": snapshot.timestamp,
             "base_fee_wei": snapshot.base_fee_wei,
+            "l1_fee_wei_per_byte": snapshot.l1_fee_wei_per_byte,
             "native_token": snapshot.native_token,
             "numeraire": snapshot.numeraire,
             "price_source": snapshot.price_source,
             "tokens": [_token_entry(snapshot, token) for token in snapshot.tokens.values()],
-            "pools": [_without_decimals(pool.to_state()) for pool in snapshot.pools],
+            "pools": [_pool_entry(snapshot, pool) for pool in snapshot.pools],
             "lenders": [lender.to_state() for lender in snapshot.lenders],
         }
     )
@@ -152,9 +158,10 @@ def _pool(state: Mapping[str, Any], place: str) -> Pool:
         raise InputError(error.message, path=path, nearest=error.nearest) from None
 
 
-def _without_decimals(state: dict[str, Any]) -> dict[str, Any]:
+def _pool_entry(snapshot: Snapshot, pool: Pool) -> dict[str, Any]:
     """Decimals stand with the tokens; empty values say nothing."""
-    return {key: value for key, value in state.items() if key != "decimals" and value != ""}
+    state = {key: value for key, value in pool.to_state().items() if key != "decimals" and value != ""}
+    return state | {"gas_cost_wei": snapshot.pool_gas_cost_wei.get(pool.address)}
 
 
 def _token_entry(snapshot: Snapshot, token: Token) -> dict[str, Any]:

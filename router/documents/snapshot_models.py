@@ -25,6 +25,9 @@ from router.fixed_point import WAD
 _WEIGHTS_SLACK = 100
 """How far from 10**18 recorded weights may sum, in units of 10**-18; older pools rounded each weight down."""
 Tick = Annotated[int, Field(strict=True, ge=-887_272, le=887_272)]
+GasCost = Annotated[
+    RawAmount | None, Field(description="wei that one swap costs, where the pool has a cost of its own")
+]
 
 
 def refuse(message: str, **values: object) -> PydanticCustomError:
@@ -51,6 +54,7 @@ class UniswapV2Entry(FileModel):
     fee_pips: Pips
     reserves: tuple[PositiveAmount, PositiveAmount]
     protocol: str = ""
+    gas_cost_wei: GasCost = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -71,6 +75,7 @@ class UniswapV3Entry(FileModel):
     liquidity: RawAmount
     ticks: Annotated[tuple[tuple[Tick, SignedAmount], ...], Field(description="[tick, liquidity_net] pairs")]
     protocol: str = ""
+    gas_cost_wei: GasCost = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -104,6 +109,7 @@ class BalancerWeightedEntry(FileModel):
     vault: AddressText | None = None
     pow_version: Literal["v1", "v2"] | None = None
     protocol: str = ""
+    gas_cost_wei: GasCost = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -129,6 +135,7 @@ class BalancerStableEntry(FileModel):
     amplification: PositiveAmount
     vault: AddressText | None = None
     protocol: str = ""
+    gas_cost_wei: GasCost = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -190,6 +197,9 @@ class SnapshotFile(FileModel):
     block_hash: HexText = ""
     timestamp: Count
     base_fee_wei: RawAmount | None = None
+    l1_fee_wei_per_byte: Annotated[
+        RawAmount, Field(description="what a rollup charges for each byte of calldata, beside gas")
+    ] = 0
     native_token: AddressText
     numeraire: AddressText
     price_source: str = ""

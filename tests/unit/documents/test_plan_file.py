@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from router.documents import load_plan, plan_to_json, save_plan
+from router.documents import build_plan, canonical_json, load_plan, plan_to_json, save_plan
+from router.documents.plan_models import PlanFile
 from router.encoder import encode
 from router.errors import InputError
-from router.plan import Cost, Plan, PlannedLoan, PlannedSwap, Verdict
+from router.fixed_point import MAX_U256, WAD
+from router.plan import Certificate, Cost, Exclusion, GapParts, Plan, PlannedLoan, PlannedSwap, Verdict
+from router.portfolio import Landing
 from router.program import AmountMode, Borrow, Program, Pull, Swap, TokenBounds
 
 OWNER, USDC, WETH, POOL, LENDER = ("0x" + digit * 40 for digit in "12345")
@@ -25,6 +32,18 @@ PROGRAM = Program(
         Pull(USDC, 1000),
         Swap("uniswap_v2", POOL, USDC, WETH, AmountMode.LITERAL, 1000, fee_pips=3000),
     ),
+)
+CERTIFICATE = Certificate(
+    upper_bound=0.31,
+    dual_prices={USDC: 1e-6, WETH: 2.0000000000000003e-15},
+    net_bound=0.1 + 0.2,
+    net_dual_prices={USDC: 1e-6, WETH: 1.9e-15},
+    gap_bps=1.5,
+    parts=GapParts(gas=1.0, integers=0.75, bounds=-0.25),
+    arbitrage=1e-7,
+    arbitrage_prices={USDC: 1.1e-6, WETH: 2e-15},
+    pool_gas={POOL: 0.125},
+    base_gas=0.5,
 )
 PLAN = Plan(
     chain_id=1,
@@ -46,10 +65,13 @@ PLAN = Plan(
     reason="drifted",
     snapshot_hash="ab" * 32,
     settlement="pull-first",
-    upper_bound=0.31,
-    gap_bps=1.5,
-    dual_prices={USDC: 1e-6, WETH: 2.0000000000000003e-15},
     notes=("one", "two"),
+    tolerance_bps=30,
+    landing="band",
+    bands={USDC: (297 * 10**15, 303 * 10**15), WETH: (7 * 10**17 - 1, 7 * 10**17 + 1)},
+    certificate=CERTIFICATE,
+    excluded=(Exclusion(POOL, WETH, USDC, "pays 3 % more than the prices"),),
+    reserved={USDC: 10**24},
 )
 
 
@@ -60,12 +82,82 @@ def test_plan_survives_saving_and_loading(tmp_path: Path) -> None:
 
 
 def test_plan_without_a_payload_survives(tmp_path: Path) -> None:
-    hold = Plan(
-        **{name: getattr(PLAN, name) for name in PLAN.__dataclass_fields__}
-        | {"program": None, "swaps": (), "loans": (), "verdict": Verdict.HOLD, "upper_bound": None}
-    )
+    hold = replace(PLAN, program=None, swaps=(), loans=(), verdict=Verdict.HOLD, certificate=None)
     save_plan(hold, None, tmp_path / "plan.json")
     assert load_plan(tmp_path / "plan.json") == (hold, None)
+
+
+def test_certificate_is_flat_in_the_file() -> None:
+    value = json.loads(json.dumps(plan_to_json(PLAN, encode(PROGRAM))))
+    assert value["landing"] == "band"
+    assert value["bands"][USDC] == ["0.297", "0.303"]
+    assert value["bands"][WETH] == ["0.699999999999999999", "0.700000000000000001"]
+    assert value["reserved"] == {USDC: str(10**24)}
+    assert value["excluded"] == [
+        {"pool": POOL, "token_in": WETH, "token_out": USDC, "reason": "pays 3 % more than the prices"}
+    ]
+    assert value["gap_parts"] == {"gas": 1.0, "integers": 0.75, "bounds": -0.25}
+    assert {name: value[name] for name in CERTIFICATE.__dataclass_fields__ if name != "parts"} == {
+        name: getattr(CERTIFICATE, name) for name in CERTIFICATE.__dataclass_fields__ if name != "parts"
+    }
+
+
+def test_every_figure_of_a_missing_certificate_is_null() -> None:
+    value = plan_to_json(replace(PLAN, certificate=None), encode(PROGRAM))
+    figures = ("upper_bound", "net_bound", "gap_bps", "gap_parts", "arbitrage", "base_gas")
+    tables = ("dual_prices", "net_dual_prices", "arbitrage_prices", "pool_gas")
+    assert {name: value[name] for name in figures} == dict.fromkeys(figures)
+    assert {name: value[name] for name in tables} == {name: {} for name in tables}
+
+
+def test_plan_of_a_file_without_the_optional_keys_has_their_defaults(tmp_path: Path) -> None:
+    value = plan_to_json(replace(PLAN, certificate=None), encode(PROGRAM))
+    optional = ("landing", "bands", "reserved", "excluded", "net_bound", "net_dual_prices", "gap_parts")
+    for key in (*optional, "arbitrage", "arbitrage_prices", "pool_gas", "base_gas"):
+        del value[key]
+    (tmp_path / "plan.json").write_text(json.dumps(value))
+    plan, _ = load_plan(tmp_path / "plan.json")
+    assert plan == replace(PLAN, landing="target", bands={}, certificate=None, excluded=(), reserved={})
+
+
+weight = st.integers(min_value=0, max_value=WAD)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+positive = st.floats(min_value=5e-324, max_value=1e300)
+
+
+@given(
+    least=weight,
+    width=weight,
+    reserved=st.integers(min_value=0, max_value=MAX_U256),
+    figures=st.lists(finite, min_size=8, max_size=8),
+    price=positive,
+    landing=st.sampled_from([*map(str, Landing)]),
+)
+def test_every_weight_and_float_survives(
+    least: int, width: int, reserved: int, figures: list[float], price: float, landing: str
+) -> None:
+    certificate = Certificate(
+        figures[0],
+        {USDC: price},
+        figures[1],
+        {WETH: price},
+        figures[2],
+        GapParts(*figures[3:6]),
+        figures[6],
+        {USDC: price},
+        {POOL: price},
+        figures[7],
+    )
+    plan = replace(
+        PLAN,
+        landing=landing,
+        bands={WETH: (least, least + width)},
+        reserved={WETH: reserved},
+        certificate=certificate,
+    )
+    text = canonical_json(plan_to_json(plan, encode(PROGRAM))).decode()
+    file = PlanFile.model_validate(json.loads(text, parse_float=Decimal))
+    assert build_plan(file, "plan.json") == (plan, encode(PROGRAM))
 
 
 def test_amounts_are_text_and_values_are_numbers() -> None:
@@ -99,6 +191,13 @@ def odd_payload(value: dict[str, Any]) -> None:
     value["payload"] = value["payload"][:-1]
 
 
+def put(key: str, new: Any) -> Callable[[dict[str, Any]], None]:
+    def change(value: dict[str, Any]) -> None:
+        value[key] = new
+
+    return change
+
+
 def unknown_key(value: dict[str, Any]) -> None:
     value["gas_estimat"] = 1
 
@@ -112,6 +211,20 @@ def unknown_key(value: dict[str, Any]) -> None:
         (cut_payload, "payload", "cannot be decoded"),
         (odd_payload, "payload", "bytes in hex"),
         (unknown_key, "gas_estimat", "did you mean 'gas_estimate'"),
+        (put("landing", "edge"), "landing", "'target', 'band' or 'nearest'"),
+        (put("bands", {USDC: ["0.3", "0.2"]}), f"bands.{USDC}", "0.3 is above the most, 0.2"),
+        (put("bands", {USDC: ["0.3"]}), f"bands.{USDC}[1]", "is missing"),
+        (put("bands", {USDC: ["0.1", "0.30000000000000000001"]}), f"bands.{USDC}", "more than 18 decimals"),
+        (put("bands", {USDC: ["-0.1", "0.3"]}), f"bands.{USDC}[0]", "not be negative"),
+        (put("targets", {USDC: "0.1234567890123456789"}), f"targets.{USDC}", "more than 18 decimals"),
+        (put("reserved", {USDC: "-1"}), f"reserved.{USDC}", "whole number of raw units"),
+        (put("excluded", [{"pool": POOL}]), "excluded[0].token_in", "is missing"),
+        (put("net_bound", None), "net_bound", "is missing beside upper_bound"),
+        (put("gap_parts", None), "gap_parts", "is missing beside upper_bound"),
+        (put("gap_parts", {"gas": 1, "integers": 2}), "gap_parts.bounds", "is missing"),
+        (put("gap_parts", {"gass": 1}), "gap_parts.gass", "did you mean 'gas'"),
+        (put("arbitrage", "much"), "arbitrage", "valid number"),
+        (put("pool_gas", {"pool": 1}), "pool_gas.pool", "not an address"),
     ],
 )
 def test_load_refuses_a_plan_that_was_changed(

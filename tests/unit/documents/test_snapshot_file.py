@@ -148,6 +148,25 @@ def test_hash_changes_with_one_raw_unit(tmp_path: Path) -> None:
     assert snapshot_hash(load_snapshot(write(tmp_path, changed))) != snapshot_hash(first)
 
 
+def test_costs_of_pools_and_calldata_survive_and_change_the_hash(tmp_path: Path) -> None:
+    file = example()
+    plain = load_snapshot(write(tmp_path, file))
+    assert (plain.pool_gas_cost_wei, plain.l1_fee_wei_per_byte) == ({}, 0)
+    file["l1_fee_wei_per_byte"] = "123456789012345678"
+    file["pools"][0]["gas_cost_wei"] = "2000000000000000"
+    file["pools"][1]["gas_cost_wei"] = 0
+    file["pools"][3]["gas_cost_wei"] = "7"
+    costly = load_snapshot(write(tmp_path, file))
+    assert costly.l1_fee_wei_per_byte == 123456789012345678
+    assert costly.pool_gas_cost_wei == {PAIR: 2 * 10**15, POOL: 0}
+    value = snapshot_to_json(costly)
+    assert [pool.get("gas_cost_wei") for pool in value["pools"]] == ["2000000000000000", "0", None]
+    assert value["l1_fee_wei_per_byte"] == "123456789012345678"
+    save_snapshot(costly, tmp_path / "out.json")
+    assert load_snapshot(tmp_path / "out.json") == costly
+    assert snapshot_hash(costly) != snapshot_hash(plain)
+
+
 Change = Callable[[dict[str, Any]], None]
 
 
@@ -199,6 +218,10 @@ def put(*path: str | int, value: Any) -> Change:
         (put("native_token", value=VAULT), "native_token", "not among"),
         (put("chain_id", value="1"), "chain_id", "integer"),
         (put("chainid", value=1), "chainid", "did you mean 'chain_id'"),
+        (put("pools", 0, "gas_cost_wei", value="-1"), "pools[0].gas_cost_wei", "raw units"),
+        (put("pools", 1, "gas_cost_wei", value=0.5), "pools[1].gas_cost_wei", "whole number"),
+        (put("pools", 2, "gas_cost", value="1"), "pools[2].gas_cost", "did you mean 'gas_cost_wei'"),
+        (put("l1_fee_wei_per_byte", value="1.5"), "l1_fee_wei_per_byte", "whole number"),
         (put("schema", value="rebalance-snapshot/2"), "schema", "rebalance-snapshot/1"),
     ],
 )
