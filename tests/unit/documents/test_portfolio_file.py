@@ -298,6 +298,12 @@ def test_rule_for_a_token_that_the_snapshot_lacks_is_refused(tmp_path: Path) -> 
         load_portfolio(write(tmp_path, LIMITED), SNAPSHOT)
 
 
+def test_json_form_of_a_portfolio_is_the_same_portfolio(tmp_path: Path) -> None:
+    model = load_portfolio_file(write(tmp_path, LIMITED)).model
+    (tmp_path / "again.json").write_text(json.dumps(model.to_json()))
+    assert load_portfolio_file(tmp_path / "again.json").model == model
+
+
 def test_overrides_replace_what_they_name_and_nothing_else(tmp_path: Path) -> None:
     file = load_portfolio_file(write(tmp_path, LIMITED))
     before = file.resolve(WITH_DAI)
