@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ class Package:
     name: str
     version: str
     script: str
+    needs: tuple[str, ...] = ()
+    """What its own installation leaves out."""
 
     @property
     def title(self) -> str:
@@ -43,7 +45,7 @@ class Package:
 
 TINES = Package("@sushiswap/tines", "1.0.11", "tines.mjs")
 SMART_ROUTER = Package("@pancakeswap/smart-router", "7.7.3", "smart_router.mjs")
-SOR = Package("@balancer-labs/sor", "4.1.3", "sor.mjs")
+SOR = Package("@balancer-labs/sor", "4.1.3", "sor.mjs", ("@ethersproject/contracts@5.7.0",))
 V3_SDK = Package("@uniswap/v3-sdk", "3.25.2", "v3_sdk.mjs")
 
 
@@ -53,14 +55,13 @@ class Answer:
 
     amount_out: int | None
     seconds: float
+    record: Mapping[str, Any]
 
     @classmethod
-    def read(cls, record: Any) -> Answer:
+    def read(cls, record: Mapping[str, Any]) -> Answer:
         """From a script's own record; the first of several runs is cold and does not count."""
-        runs = record["seconds"]
-        amount = record["amount_out"]
-        warm = runs[1:] or runs
-        return cls(None if amount is None else int(amount), statistics.median(warm))
+        runs, amount = record["seconds"], record["amount_out"]
+        return cls(None if amount is None else int(amount), statistics.median(runs[1:] or runs), record)
 
 
 def market_document(snapshot: Snapshot, pools: Iterable[Pool], orders: Sequence[Order]) -> dict[str, Any]:
@@ -87,14 +88,18 @@ def run(package: Package, document: Any, *options: object, label: str = "") -> A
     """Installs the package where it is not yet, hands it the document and reads its answers.
 
     Raises:
-        CalledProcessError, TimeoutExpired: npm or the peer failed; npm's or Node's words are on stderr.
+        SystemExit: the peer failed; ends with its own words.
+        CalledProcessError, TimeoutExpired: npm failed, or either took too long.
     """
     install(package)
     stem = f"{package.script.removesuffix('.mjs')}{label}"
     asked, answered = WORK / f"{stem}-cases.json", WORK / f"{stem}-answers.json"
     asked.write_text(json.dumps(document))
     command = ["node", str(HERE / package.script), str(package.folder), str(asked), str(answered)]
-    subprocess.run([*command, *(str(option) for option in options)], check=True, timeout=TIMEOUT)
+    command += [str(option) for option in options]
+    ended = subprocess.run(command, check=False, timeout=TIMEOUT, capture_output=True, text=True)
+    if ended.returncode:
+        raise SystemExit(f"{package.title}: {ended.stderr.strip()[-2000:]}")
     return json.loads(answered.read_text())
 
 
@@ -105,8 +110,15 @@ def install(package: Package) -> None:
     package.folder.mkdir(parents=True, exist_ok=True)
     (package.folder / "package.json").write_text('{"private": true}\n')
     command = ["npm", "install", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund"]
-    wanted = f"{package.name}@{package.version}"
-    subprocess.run([*command, "--loglevel=error", wanted], cwd=package.folder, check=True, timeout=TIMEOUT)
+    command += ["--loglevel=error", f"{package.name}@{package.version}", *package.needs]
+    subprocess.run(command, cwd=package.folder, check=True, timeout=TIMEOUT, capture_output=True)
+
+
+def walk(states: dict[Address, Pool], hops: Iterable[tuple[Address, Address, Address]], amount: int) -> int:
+    """What comes out of a chain of (pool, token in, token out), exactly; `states` has the pools after it."""
+    for address, token_in, token_out in hops:
+        amount, states[address] = states[address].swap(token_in, token_out, amount)
+    return amount
 
 
 def _text(value: Any) -> Any:
