@@ -8,6 +8,7 @@ import click
 
 from router.chain.checkup import check_up
 from router.cli.console import leave, print_json, print_table, say
+from router.cli.report import graph_option, write_graph
 from router.cli.session import load_market, open_session
 from router.cli.settings import (
     block_option,
@@ -42,6 +43,7 @@ DEPTH_LOSS = 0.01
 @block_option
 @click.option("--token", "tokens", multiple=True, help="Only pools with this token; may be repeated.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Also save the snapshot here.")
+@graph_option
 @json_option
 def pools_command(
     snapshot: Path | None,
@@ -51,6 +53,7 @@ def pools_command(
     block: int | None,
     tokens: tuple[str, ...],
     out: Path | None,
+    graph: Path | None,
     as_json: bool,
 ) -> None:
     """The pools that the planner sees, deepest first; with --out, the snapshot file to plan from later."""
@@ -61,6 +64,7 @@ def pools_command(
     wanted = {market.token(name, "--token").address for name in tokens}
     pools = [pool for pool in market.pools if wanted <= set(pool.tokens)]
     rows = sorted((_pool_row(pool, market) for pool in pools), key=lambda row: -(row.depth or 0.0))
+    write_graph(pools, {row.address: row.depth for row in rows}, market, graph)
     if as_json:
         print_json(
             PoolsFile.of(

@@ -12,6 +12,7 @@ from router.chain.fees import FeePolicy
 from router.chain.outcome import expected_outcome
 from router.chain.sender import SendOptions
 from router.cli.console import leave, print_json, say
+from router.cli.report import report_option, write_report
 from router.cli.session import load_market, open_session
 from router.cli.settings import (
     block_option,
@@ -56,6 +57,7 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @click.option("--prove", is_flag=True, help="Close the gap that gas leaves, by branch and bound.")
 @click.option("--out", type=OUT, help="Save the plan here, for `simulate` and `send`.")
 @click.option("--save-snapshot", "snapshot_out", type=OUT, help="Save what the plan was made from.")
+@report_option
 @json_option
 def plan_command(
     config: Path | None,
@@ -68,6 +70,7 @@ def plan_command(
     prove: bool,
     out: Path | None,
     snapshot_out: Path | None,
+    report: Path | None,
     as_json: bool,
 ) -> None:
     """Find the cheapest way from the portfolio's holdings to its target weights.
@@ -99,6 +102,7 @@ def plan_command(
     if out is not None:
         save_plan(plan, payload, out)
         say(f"saved {out}")
+    write_report(plan, market, report)
     if as_json:
         print_json(plan_to_json(plan, payload))
     else:
