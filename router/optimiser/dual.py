@@ -1,225 +1,168 @@
-"""Token prices that prove how good a rebalance is.
+"""The best flows over all pools at once, by way of the token prices that prove them best.
 
-    bound(prices) = (prices . held + sum of all pools' arbitrage at prices) / least cost of one unit of value
+    bound(prices) = (prices . held + sum of all pools' profits at prices) / least cost of one unit of value
 
-The cost of a unit of value is that of the cheapest mix of tokens whose shares the target's tolerance allows.
-Any positive prices bound what any trade can reach; the search only makes the bound tight.
+The cost of a unit of value is that of the cheapest mix of tokens whose shares the target's bands allow. Any
+positive prices bound what any trade can reach; at the best prices the pools' own trades reach it.
+
+Source: Angeris et al. 2022 (arXiv 2204.05238); the fixed costs after Diamandis and Angeris 2024.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import exp, isfinite, log
+from functools import cached_property
 
-from router.errors import PoolError
-from router.fixed_point import PIPS
-from router.optimiser.arbitrage import Venue
+import numpy as np
+
+from router.optimiser.kernels import Floats, Ints, Response, most_profit, respond
+from router.optimiser.market import Market
+from router.optimiser.newton import descend, empty_response
 from router.pools.base import Pool
 
+TOLERANCE = 1e-9
+"""Largest sum of imbalances of a solution, as a share of the final value."""
+MOST_STEPS = 300
 MARGIN = 1e-12
-"""What the bound is rounded up by for the sums of floats, as a share of itself."""
-SWEEPS = 12
-SWEEP_GAIN = 1e-8
-"""A sweep over all tokens that lowers the bound by less than this share of it is the last."""
-IMBALANCE = 1e-10
-"""Value that a token's price may leave bought or sold too much, as a share of all that is held."""
-FIRST_STEP = 1e-5
-WIDEST_STEP = 4.0
-NARROWING = 16
-DEEPEST = 400.0
-"""Largest |log price| that is tried, so that nothing overflows."""
+"""What a bound is rounded up by for its sums of floats, as a share of itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """What is held and wanted, by place of the token. All sequences are of equal length.
+class Goal:
+    """What is held and wanted, by column of a market, in value units.
 
     Attributes:
-        references: numeraire per raw unit, for the target's weights.
-        held: raw units.
-        least, most: share of the final value that each token may have; (0, 0) for one that may not stay.
-        shares: the shares to be near, within these; they sum to 1.
+        held: value that may be traded away; negative where a part must be bought beside the weights.
+        wanted: share of the final value; they sum to 1.
     """
 
-    references: tuple[float, ...]
-    held: tuple[float, ...]
-    least: tuple[float, ...]
-    most: tuple[float, ...]
-    shares: tuple[float, ...]
-
-    def cost_of(self, shares: Sequence[float], prices: Sequence[float]) -> float:
-        """What one numeraire unit of a final portfolio with these shares costs at these prices."""
-        terms = zip(shares, prices, self.references, strict=True)
-        return sum(share * price / reference for share, price, reference in terms)
-
-    def unit_cost(self, prices: Sequence[float]) -> float:
-        """What one numeraire unit of the final portfolio costs at these prices, in its cheapest mix."""
-        ranked = sorted(
-            (price / reference, low, high)
-            for price, reference, low, high in zip(
-                prices, self.references, self.least, self.most, strict=True
-            )
-            if high
-        )
-        left = 1 - sum(low for _, low, _ in ranked)
-        cost = 0.0
-        for ratio, low, high in ranked:
-            extra = min(high - low, max(left, 0.0))
-            left -= extra
-            cost += ratio * (low + extra)
-        return cost
+    held: Floats
+    wanted: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """One pool with its oracle. `trusted` pools may tell a price from another."""
+class PoolTrade:
+    """What one pool does: raw units that the trader gains of each of its tokens (of the book)."""
 
     pool: Pool
-    venue: Venue
-    trusted: bool
+    tokens: tuple[int, ...]
+    gains: tuple[float, ...]
+    profit: float
 
 
-def bound(ask: Ask, venues: Sequence[Venue], prices: Sequence[float]) -> float:
-    """No trade over these pools leaves more value than this, in numeraire."""
-    return _worth(ask, venues, prices) / ask.unit_cost(prices) * (1 + MARGIN)
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The pools' best trades at one set of prices.
+
+    Attributes:
+        prices: by column, as multiples of the reference prices; a unit of the target costs 1.
+        residual: sum of what is supplied and not wanted, or wanted and not supplied, as a share of the value.
+        value: the final value, where the residual is small; numeraire units, costs of pools deducted.
+        steps: Newton steps taken.
+    """
+
+    market: Market
+    goal: Goal
+    prices: Floats
+    residual: float
+    value: float
+    steps: int
+
+    @property
+    def converged(self) -> bool:
+        return self.residual <= TOLERANCE * 100
+
+    @cached_property
+    def response(self) -> Response:
+        """Of every pool, costs and their blur left out."""
+        into = empty_response(self.market.arrays)
+        free = self.market.arrays._replace(
+            cost=np.zeros_like(self.market.arrays.cost), basin_cost=np.zeros_like(self.market.arrays.basin_cost)
+        )
+        respond(self.prices, free, 1.0, 0.0, 0.0, np.empty(self.market.columns), into)
+        return into
+
+    @cached_property
+    def profits(self) -> Floats:
+        """By ladder, then by basin, of the market."""
+        return self.response.profit
+
+    def used(self, least: float = 0.0) -> tuple[Ints, Ints]:
+        """Ladders and basins (places in the book) whose profit exceeds `least`."""
+        market, count = self.market, len(self.market.ladders)
+        busy = self.profits > least
+        return market.ladders[busy[:count]], market.basins[busy[count:]]
+
+    def trades(self) -> Iterator[PoolTrade]:
+        """Of every pool that trades."""
+        market, at, book = self.market, self.response, self.market.book
+        prices = market.terms.prices
+        for k in np.flatnonzero(at.got > 0):
+            place = market.ladders[k]
+            sold, bought = int(book.sold[place]), int(book.bought[place])
+            yield PoolTrade(
+                market.pool_of(int(k)),
+                (sold, bought),
+                (-at.paid[k] / prices[sold], at.got[k] / prices[bought]),
+                float(at.profit[k]),
+            )
+        for b in range(len(market.basins)):
+            entries = slice(market.arrays.start[b], market.arrays.start[b + 1])
+            if np.any(at.gain[entries]):
+                tokens = book.token[market.entries[entries]]
+                yield PoolTrade(
+                    market.pool_of(len(market.ladders) + b),
+                    tuple(int(token) for token in tokens),
+                    tuple(float(gain) for gain in at.gain[entries] / prices[tokens]),
+                    float(at.profit[len(market.ladders) + b]),
+                )
+
+    @cached_property
+    def added(self) -> Floats:
+        """Value that the pools add, by token of the book."""
+        net = np.zeros(len(self.market.column))
+        prices = self.market.terms.prices
+        for trade in self.trades():
+            for token, gain in zip(trade.tokens, trade.gains, strict=True):
+                net[token] += gain * prices[token]
+        return net
 
 
-def _worth(ask: Ask, venues: Sequence[Venue], prices: Sequence[float]) -> float:
-    held = sum(price * amount for price, amount in zip(prices, ask.held, strict=True))
-    return held + sum(venue.best(prices)[0] for venue in venues)
-
-
-def search(
-    ask: Ask, links: Sequence[Link], known: Mapping[int, float], *, sweeps: int = SWEEPS
-) -> list[float]:
-    """Prices, by place, that make the bound tight; scaled so that a unit of value costs 1.
+def solve(market: Market, goal: Goal, start: Floats | None = None, *, ghost: float = 1.0) -> Solution:
+    """The best flows, the costs of pools left out.
 
     Args:
-        known: prices to start from, of some tokens; those of the solution that the bound is for. Without
-            any the search starts from the reference prices.
-        sweeps: how often all tokens are gone through, at most.
+        start: prices to start from, by column; the reference prices where None.
+        ghost: where the descent's smoothing starts; 1 for prices far from the solution, less for near ones.
     """
-    venues = [link.venue for link in links]
-    prices = _spread(ask, links, known)
-    best, tightest = list(prices), bound(ask, venues, prices)
-    touching = _touching(venues, len(prices))
-    waiting = set(range(len(prices)))
-    for _ in range(sweeps):
-        value = tightest
-        moved: set[int] = set()
-        for k in sorted(waiting, key=lambda k: (len(touching[k]), k)):
-            if _settle(ask, [venues[v] for v in touching[k]], prices, k, value):
-                moved.add(k)
-        now = bound(ask, venues, prices)
-        gain = tightest - now
-        if now < tightest:
-            best, tightest = list(prices), now
-        if gain < SWEEP_GAIN * tightest:
-            break
-        waiting = moved | {place for k in moved for v in touching[k] for place in venues[v].places}
-    unit = ask.unit_cost(best)
-    return [price / unit for price in best]
+    arrays = market.arrays
+    free = arrays._replace(cost=np.zeros_like(arrays.cost), basin_cost=np.zeros_like(arrays.basin_cost))
+    begin = np.ones(market.columns) if start is None else start
+    prices, residual, value, steps = descend(
+        free, goal.held, goal.wanted, begin, 0.0, ghost, MOST_STEPS, TOLERANCE
+    )
+    return Solution(market, goal, prices, float(residual), float(value), int(steps))
 
 
-def _touching(venues: Sequence[Venue], tokens: int) -> list[list[int]]:
-    found: list[list[int]] = [[] for _ in range(tokens)]
-    for v, venue in enumerate(venues):
-        for place in venue.places:
-            found[place].append(v)
-    return found
+def bound(market: Market, held: Floats, prices: Floats, unit: float) -> float:
+    """No trade over these pools leaves more value than this, numeraire units, costs of pools deducted.
+
+    Args:
+        held: value by column.
+        prices: any positive multiples of the reference prices, by column.
+        unit: least that one unit of value costs at them.
+    """
+    worth = float(np.dot(held, prices)) + float(most_profit(prices, market.arrays, unit))
+    return worth / unit * (1 + MARGIN)
 
 
-def _spread(ask: Ask, links: Sequence[Link], known: Mapping[int, float]) -> list[float]:
-    """Carries the known prices to the other tokens over the pools' own prices, the deepest first; what no
-    trusted pool reaches keeps its reference price."""
-    prices = dict(known)
-    touching = _touching([link.venue for link in links], len(ask.references))
-    queue: list[tuple[float, int, int, int]] = []
-
-    def offer(place: int) -> None:
-        for v in touching[place]:
-            if links[v].trusted:
-                for other in links[v].venue.places:
-                    if other not in prices:
-                        heapq.heappush(queue, (-_depth(links[v], ask.references), v, place, other))
-
-    for place in sorted(known):
-        offer(place)
-    while queue:
-        _, v, place, other = heapq.heappop(queue)
-        if other in prices:
-            continue
-        rate = _mid(links[v], other, place)
-        if rate is not None:
-            prices[other] = prices[place] * rate
-            offer(other)
-    level = sum(prices[k] / ask.references[k] * share for k, share in enumerate(ask.shares) if k in prices)
-    return [prices.get(k, reference * (level or 1.0)) for k, reference in enumerate(ask.references)]
-
-
-def _depth(link: Link, references: Sequence[float]) -> float:
-    """Value that moves the pool's price by about one percent: what its oracle trades at that offset."""
-    places = link.venue.places
-    prices = {k: references[k] for k in places} | {places[0]: references[places[0]] * 1.01}
-    gains = link.venue.best(prices)[1]
-    return sum(abs(gain) * references[k] for gain, k in zip(gains, places, strict=True))
-
-
-def _mid(link: Link, token_in: int, token_out: int) -> float | None:
-    """Raw units of one token per raw unit of another, without fee."""
-    places, pool = link.venue.places, link.pool
-    try:
-        rate = pool.spot_price(pool.tokens[places.index(token_in)], pool.tokens[places.index(token_out)])
-    except (PoolError, ArithmeticError):
-        return None
-    rate /= 1 - pool.fee_pips / PIPS
-    return rate if isfinite(rate) and rate > 0 else None
-
-
-def _settle(ask: Ask, venues: Sequence[Venue], prices: list[float], k: int, value: float) -> bool:
-    """Moves one price to where its token is neither bought nor sold too much, all others fixed; whether it
-    moved by more than dust."""
-    wanted = ask.shares[k] / ask.references[k] * value
-    dust = IMBALANCE * value
-    started = log(prices[k])
-
-    def imbalance(at: float) -> float:
-        prices[k] = exp(at)
-        net = ask.held[k] - wanted
-        for venue in venues:
-            net += venue.best(prices)[1][venue.places.index(k)]
-        return net * ask.references[k]
-
-    first = imbalance(started)
-    if abs(first) <= dust:
-        prices[k] = exp(started)
-        return False
-    prices[k] = exp(_root(imbalance, started, first, dust))
-    return True
-
-
-def _root(imbalance: Callable[[float], float], started: float, first: float, dust: float) -> float:
-    """Where a rising function crosses zero: steps of growing size, then the Illinois rule."""
-    side = -1.0 if first > 0 else 1.0
-    near, near_value, step = started, first, FIRST_STEP
-    while True:
-        far = near + side * step
-        far_value = imbalance(far)
-        if far_value * first <= 0 or abs(far_value) <= dust:
-            break
-        near, near_value, step = far, far_value, 4 * step
-        if step > WIDEST_STEP or abs(far) > DEEPEST:
-            return near
-    for _ in range(NARROWING):
-        if abs(far_value) <= dust or far_value == near_value:
-            break
-        middle = far - far_value * (far - near) / (far_value - near_value)
-        value = imbalance(middle)
-        if value * far_value < 0:
-            near, near_value = far, far_value
-        else:
-            near_value /= 2
-        far, far_value = middle, value
-    return far
+def unit_cost(ratios: Floats, least: Floats, most: Floats) -> float:
+    """What one unit of the final portfolio costs in its cheapest mix: shares between `least` and `most`."""
+    shares = least.copy()
+    left = 1.0 - float(least.sum())
+    for k in np.argsort(ratios, kind="stable"):
+        extra = min(float(most[k] - least[k]), max(left, 0.0))
+        shares[k] += extra
+        left -= extra
+    return float(np.dot(shares, ratios))

@@ -1,96 +1,259 @@
-"""The tokens and pools of one problem in value units, with curves sampled when first needed."""
+"""The pools that one rebalance may use, in value units: amounts times reference prices.
+
+Tokens are columns. Several tokens may share a column: they are then worth the same at the margin, as tokens
+whose final shares are free within their bands are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import sqrt
 
-from router.optimiser.curve import Curve, sample
+import numpy as np
+import numpy.typing as npt
+
+from router.optimiser.book import Book
+from router.optimiser.kernels import Arrays, Floats, Ints, compiled
 from router.pools.base import Pool
-from router.tokens import Address
+
+Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Edge:
-    """One direction of one pool.
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What is allowed of a book's pools, and what it costs.
 
     Attributes:
-        source, sink: places of the token in and the token out in the market's tokens.
-        rate: marginal rate at zero, in value per value.
-        depth: value in per unit of relative rate loss, near zero.
-        gas_cost: what opening the pool costs, in numeraire value.
-        limit: the most value in that the curve needs to cover.
+        prices: numeraire per raw unit, by token of the book.
+        ladders: whether each ladder may be used.
+        sells, buys: by basin entry, whether the pool may take that token, and give it.
+        widest: by token, how far its price may be moved in one pool, as a logarithm; infinite for no limit.
+        depth_share: of a pool's depth that may be taken; infinite for no limit.
+        depth_move: the move of a price, as a logarithm, that defines depth.
+        costs: what using a pool costs, in numeraire units, by pool of the book.
     """
 
-    pool: Pool
-    token_in: Address
-    token_out: Address
-    source: int
-    sink: int
-    price_in: float
-    price_out: float
-    rate: float
-    depth: float
-    gas_cost: float
-    limit: float
-    _cache: list[Curve | None] = field(default_factory=list, repr=False)
-
-    @property
-    def name(self) -> tuple[Address, Address, Address]:
-        """What tells this edge from all others."""
-        return self.pool.address, self.token_in, self.token_out
-
-    @property
-    def curve(self) -> Curve | None:
-        """The sampled curve; None for a pool that pays nothing."""
-        if not self._cache:
-            self._cache.append(
-                sample(self.pool, self.token_in, self.token_out, self.price_in, self.price_out, self.limit)
-            )
-        return self._cache[0]
+    prices: Floats
+    ladders: Flags
+    sells: Flags
+    buys: Flags
+    widest: Floats
+    depth_share: float
+    depth_move: float
+    costs: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Market:
-    """Tokens with prices (numeraire per raw unit), and the directed pools between them."""
-
-    tokens: tuple[Address, ...]
-    prices: tuple[float, ...]
-    edges: tuple[Edge, ...]
-
-    def with_edges(self, edges: Iterable[Edge]) -> Market:
-        """The same tokens with fewer (or re-sampled) edges."""
-        return Market(self.tokens, self.prices, tuple(edges))
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """What is held and wanted, per token of a market.
+    """Pools of a book under terms.
 
     Attributes:
-        held: value that may be traded away.
-        weights: share of the final value of all that is held here; they sum to 1.
-        scale: value that has to be sold, about; tolerances are shares of it.
+        column: by token of the book, its column; -1 where the token is not traded.
+        ladders, basins: places in the book.
+        arrays: their shapes in value units; its tokens are columns.
     """
 
-    held: tuple[float, ...]
-    weights: tuple[float, ...]
-    scale: float
+    book: Book
+    terms: Terms
+    column: Ints
+    columns: int
+    ladders: Ints
+    basins: Ints
 
-    @property
-    def value(self) -> float:
-        return sum(self.held)
+    @cached_property
+    def arrays(self) -> Arrays:
+        book, terms = self.book, self.terms
+        first, edges, liquidity, paid, got, cap = _scaled_ladders(
+            self.ladders,
+            book.first,
+            book.edges,
+            book.liquidity,
+            terms.prices[book.sold[self.ladders]],
+            terms.prices[book.bought[self.ladders]],
+            np.minimum(terms.widest[book.sold[self.ladders]], terms.widest[book.bought[self.ladders]]),
+            terms.depth_share,
+            terms.depth_move,
+        )
+        start, entries = _entries(self.basins, book.start)
+        keep = book.basin_keep[self.basins]
+        count = np.diff(start)
+        token = book.token[entries]
+        low, high = _box(
+            book.weight[entries],
+            np.repeat(book.most[self.basins], count),
+            np.repeat(keep, count),
+            terms.widest[token],
+            terms.depth_share,
+            terms.depth_move,
+        )
+        return Arrays(
+            sold=self.column[book.sold[self.ladders]],
+            bought=self.column[book.bought[self.ladders]],
+            keep=book.keep[self.ladders],
+            cap=cap,
+            cost=terms.costs[book.ladder_pool[self.ladders]],
+            first=first,
+            edges=edges,
+            liquidity=liquidity,
+            paid=paid,
+            got=got,
+            start=start,
+            basin_keep=keep,
+            basin_cost=terms.costs[book.basin_pool[self.basins]],
+            token=self.column[token],
+            value=book.balance[entries] * terms.prices[token],
+            weight=book.weight[entries],
+            low=np.where(terms.buys[entries], low, 0.0),
+            high=np.where(terms.sells[entries], high, 0.0),
+        )
+
+    @cached_property
+    def entries(self) -> Ints:
+        """Places of the basins' entries in the book."""
+        return _entries(self.basins, self.book.start)[1]
+
+    @cached_property
+    def members(self) -> tuple[Ints, ...]:
+        """By column, the tokens of the book that share it."""
+        order = np.argsort(self.column, kind="stable")
+        bounds = np.searchsorted(self.column[order], np.arange(self.columns + 1))
+        return tuple(order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+
+    def pool_of(self, place: int) -> Pool:
+        """Of a ladder, or of a basin when `place` counts on behind the ladders."""
+        count = len(self.ladders)
+        if place < count:
+            return self.book.pools[self.book.ladder_pool[self.ladders[place]]]
+        return self.book.pools[self.book.basin_pool[self.basins[place - count]]]
+
+    def only(self, ladders: Ints, basins: Ints, ends: Ints) -> Market:
+        """Fewer pools, and no columns but those that these pools and the ends (tokens of the book) touch."""
+        book = self.book
+        touched = np.zeros(len(self.column), dtype=np.bool_)
+        touched[book.sold[ladders]] = True
+        touched[book.bought[ladders]] = True
+        touched[book.token[_entries(basins, book.start)[1]]] = True
+        touched[ends] = True
+        old = np.unique(self.column[touched])
+        new = np.full(self.columns + 1, -1, dtype=np.int64)
+        new[old] = np.arange(len(old))
+        column = np.where(touched, new[self.column], -1)
+        return Market(book, self.terms, column, len(old), ladders, basins)
+
+    def joined(self, tokens: Sequence[int]) -> Market:
+        """These tokens of the book in one column."""
+        column = self.column.copy()
+        column[np.isin(self.column, self.column[np.array(tokens)])] = self.column[tokens[0]]
+        old, fresh = np.unique(column, return_inverse=True)
+        offset = int(old[0] == -1)
+        return Market(
+            self.book, self.terms, fresh.astype(np.int64) - offset, len(old) - offset, self.ladders, self.basins
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Value through one edge."""
+def market_of(book: Book, terms: Terms) -> Market:
+    """All pools that the terms allow, a column for each token that they trade."""
+    ladders = np.flatnonzero(terms.ladders)
+    usable = [
+        b
+        for b in range(len(book.basin_pool))
+        if terms.sells[book.start[b] : book.start[b + 1]].any()
+        and terms.buys[book.start[b] : book.start[b + 1]].any()
+    ]
+    basins = np.array(usable, dtype=np.int64)
+    touched = np.zeros(len(book.tokens), dtype=np.bool_)
+    touched[book.sold[ladders]] = True
+    touched[book.bought[ladders]] = True
+    touched[book.token[_entries(basins, book.start)[1]]] = True
+    column = np.where(touched, np.cumsum(touched) - 1, -1)
+    return Market(book, terms, column.astype(np.int64), int(touched.sum()), ladders, basins)
 
-    edge: Edge
-    value_in: float
-    value_out: float
+
+@compiled
+def _entries(basins: Ints, start: Ints) -> tuple[Ints, Ints]:
+    """(where each basin starts, places of all entries in the book)."""
+    begins = np.zeros(len(basins) + 1, dtype=np.int64)
+    for k in range(len(basins)):
+        begins[k + 1] = begins[k] + start[basins[k] + 1] - start[basins[k]]
+    entries = np.empty(begins[-1], dtype=np.int64)
+    for k in range(len(basins)):
+        for e in range(begins[k + 1] - begins[k]):
+            entries[begins[k] + e] = start[basins[k]] + e
+    return begins, entries
 
 
-def gas_of(flows: Sequence[Flow]) -> float:
-    """Gas cost of the pools that these flows open, in numeraire value."""
-    return sum(flow.edge.gas_cost for flow in flows)
+def _box(
+    weight: Floats, most: Floats, keep: Floats, widest: Floats, depth_share: float, depth_move: float
+) -> tuple[Floats, Floats]:
+    """Least and most logarithm of the change of each balance. A balance that changes by c moves its token's
+    price against the rest of the pool by c / (1 - weight)."""
+    reach = widest * (1 - weight)
+    taken = np.log1p(depth_share * np.expm1(depth_move * (1 - weight)) * keep)
+    low = np.maximum(np.log1p(-most), -reach)
+    high = np.minimum(np.log1p(most), np.minimum(reach, taken))
+    return low, high
+
+
+@compiled
+def _scaled_ladders(
+    ladders: Ints,
+    book_first: Ints,
+    book_edges: Floats,
+    book_liquidity: Floats,
+    price_in: Floats,
+    price_out: Floats,
+    widest: Floats,
+    depth_share: float,
+    depth_move: float,
+) -> tuple[Ints, Floats, Floats, Floats, Floats, Floats]:
+    """(first, edges, liquidity, paid, got, cap) in value units: edges scale with the root of the price ratio,
+    liquidity with the root of the product."""
+    count = len(ladders)
+    first = np.zeros(count + 1, dtype=np.int64)
+    for k in range(count):
+        first[k + 1] = first[k] + book_first[ladders[k] + 1] - book_first[ladders[k]]
+    edges, liquidity = np.empty(first[-1]), np.empty(first[-1])
+    paid, got, cap = np.empty(first[-1]), np.empty(first[-1]), np.empty(count)
+    for k in range(count):
+        stretch = sqrt(price_in[k]) / sqrt(price_out[k])
+        size = sqrt(price_in[k]) * sqrt(price_out[k])
+        source = book_first[ladders[k]]
+        total_in, total_out = 0.0, 0.0
+        for e in range(first[k], first[k + 1]):
+            edges[e] = book_edges[source + e - first[k]] * stretch
+            if e > first[k]:
+                width = max(edges[e] - edges[e - 1], 0.0)
+                total_in += liquidity[e - 1] * width
+                total_out += liquidity[e - 1] * width / (edges[e] * edges[e - 1])
+            paid[e], got[e] = total_in, total_out
+            liquidity[e] = book_liquidity[source + e - first[k]] * size
+        cap[k] = _cap(first[k], first[k + 1] - 1, edges, liquidity, paid, widest[k], depth_share, depth_move)
+    return first, edges, liquidity, paid, got, cap
+
+
+@compiled
+def _cap(
+    begin: int,
+    end: int,
+    edges: Floats,
+    liquidity: Floats,
+    paid: Floats,
+    widest: float,
+    depth_share: float,
+    depth_move: float,
+) -> float:
+    """The farthest edge that the limits allow: of the price, and of the amount in."""
+    cap = edges[begin] * np.exp(widest / 2)
+    if depth_share < np.inf:
+        marked, depth = edges[begin] * np.exp(depth_move / 2), 0.0
+        for e in range(begin, end):
+            depth += liquidity[e] * max(min(edges[e + 1], marked) - edges[e], 0.0)
+        left = depth_share * depth
+        for e in range(begin, end):
+            room = liquidity[e] * (edges[e + 1] - edges[e])
+            if room > left:
+                return float(min(cap, edges[e] + left / liquidity[e]))
+            left -= room
+    return float(cap)
