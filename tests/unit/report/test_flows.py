@@ -42,8 +42,8 @@ def check(plan: Plan, links: tuple[Link, ...]) -> None:
     gives = by_role(links, Role.OWNER_GIVES, Role.TOKEN)
     receives = by_role(links, Role.TOKEN, Role.OWNER_RECEIVES)
     assert gives == dict(plan.pulls)
-    for token, after in plan.holdings_after.items():
-        assert receives.get(token, 0) - gives.get(token, 0) == after - HELD.get(token, 0)
+    for each, after in plan.holdings_after.items():
+        assert receives.get(each, 0) - gives.get(each, 0) == after - HELD.get(each, 0)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
