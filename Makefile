@@ -48,7 +48,7 @@ parity: setup ## Replay recorded on-chain quotes: make parity QUOTES=folder STAT
 	python scripts/parity.py --quotes $(QUOTES) --states $(STATES)
 
 bench: setup contracts ## Measure speed and memory against named peers
-	python scripts/bench.py
+	python -m scripts.bench
 
 artifacts: contracts ## Copy the executor's ABI and bytecode into the package
 	python scripts/artifacts.py

@@ -1,4 +1,4 @@
-"""Single orders and baskets on the recorded block, at gas price 0, against routers that run in the same run."""
+"""Single orders and baskets on the recorded block, gas price 0, against routers that run in the same run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from router.tokens import Address, format_amount
 from scripts.bench import peers, tines
 from scripts.bench.planned import Planned, exact_value, plan_all
 from scripts.bench.recorded import Market
-from scripts.bench.report import Section, ahead_bps, signed, times
+from scripts.bench.report import Section, ahead_bps, plain, prose, signed, times
 
 RUNS = 21
 SMART_ROUTER_RUNS = 3
@@ -36,9 +36,8 @@ def orders(market: Market) -> Section:
         _figure(market, order, made, flows[100][place], flows[12][place], pancake[place])
         for place, (order, made) in enumerate(zip(market.peers["orders"], ours, strict=True))
     ]
-    return Section(
-        "Orders", _orders_note(market), ORDER_COLUMNS, [*map(_row, figures), _medians(figures)], figures
-    )
+    rows = [*map(_row, figures), _medians(figures)]
+    return Section("Orders", _orders_note(market), ORDER_COLUMNS, rows, figures, ("ahead.svg",))
 
 
 ORDER_COLUMNS = (
@@ -57,14 +56,15 @@ ORDER_COLUMNS = (
 
 
 def _orders_note(market: Market) -> str:
-    return (
-        f"The same {len(market.pools)} pools for all, at gas price 0; every router runs in this run, in a process of "
-        "its own. Ours is the exact integer amount that replay gives. The next three columns are basis points that "
-        f"ours is ahead of {peers.TINES.title} with 100 and with 12 flows (amounts in its own floats) and of "
-        f"{peers.SMART_ROUTER.title} (3 hops, 4 splits, steps of 5%; its routes replayed exactly, because it takes "
-        "0.25% for the fee of every v2 pool). The gap is from the plan to the bound of its own certificate. ms is "
-        f"the median of {RUNS} warm plans, the orders taking turns, so that no plan starts from its own solution; "
-        "the last three columns are its ratio to the peer's warm median."
+    return prose(
+        f"""The same {len(market.pools)} pools for all, at gas price 0; every router runs in this run,
+        in a process of its own. Ours is the exact integer amount that replay gives. The next three
+        columns are basis points that ours is ahead of {peers.TINES.title} with 100 and with 12
+        flows (amounts in its own floats) and of {peers.SMART_ROUTER.title} (3 hops, 4 splits, steps
+        of 5%; its routes replayed exactly, because it takes 0.25% for the fee of every v2 pool).
+        The gap is from the plan to the bound of its own certificate. ms is the median of {RUNS}
+        warm plans, the orders taking turns, so that no plan starts from its own solution; the last
+        three columns are its ratio to the peer's warm median."""
     )
 
 
@@ -127,7 +127,7 @@ def _row(figure: Mapping[str, Any]) -> list[str]:
         figure["order"],
         figure["text"],
         *(signed(each) for each in figure["ahead"].values()),
-        signed(figure["gap_bps"], 4).lstrip("+"),
+        plain(figure["gap_bps"]),
         figure["legs"],
         f"{figure['seconds'] * 1e3:.1f}",
         *(times(each) for each in figure["ratio"].values()),
@@ -149,7 +149,7 @@ def _medians(figures: Sequence[Mapping[str, Any]]) -> list[str]:
         "**median**",
         "",
         *(signed(of([each["ahead"][name] for each in made])) for name in names),
-        signed(of([each["gap_bps"] for each in made]), 4).lstrip("+"),
+        plain(of([each["gap_bps"] for each in made])),
         "",
         f"{statistics.median(each['seconds'] for each in made) * 1e3:.1f}",
         *(times(of([each["ratio"][name] for each in made])) for name in names),
@@ -173,19 +173,22 @@ def baskets(market: Market) -> Section:
                     " ".join(f"{float(share):.0%} {symbol}" for symbol, share in basket["targets"].items()),
                     name,
                     figure["text"],
-                    signed(figure["gap_bps"], 4).lstrip("+"),
-                    signed(figure["arbitrage_bps"], 4).lstrip("+"),
+                    plain(figure["gap_bps"]),
+                    plain(figure["arbitrage_bps"]),
                     made.legs,
                     f"{made.seconds * 1e3:.1f}",
                 ]
             )
     return Section(
         "Baskets",
-        "No other router that runs here takes several tokens to several, so the certificate is the yardstick. Value "
-        "in ETH before, at reference prices, and after: of the largest portfolio of exactly the target weights inside "
-        f"the final holdings. “All” admits the {len(market.snapshot.pools):,} pools of the block, without a token "
-        "list. Arbitrage is what the pools admitted would pay somebody who holds the target already, in bp of the "
-        f"portfolio. ms is the median of {BASKET_RUNS} warm plans, taking turns.",
+        prose(
+            f"""No other router that runs here takes several tokens to several, so the certificate is
+            the yardstick. Value in ETH at reference prices: before, and of the largest portfolio of
+            exactly the target weights inside the final holdings. “All” admits the
+            {len(market.snapshot.pools):,} pools of the block, without a token list. Arbitrage is
+            what the pools admitted would pay somebody who holds the target already, in bp of the
+            portfolio. ms is the median of {BASKET_RUNS} warm plans, taking turns."""
+        ),
         ("basket", "targets", "pools", "value", "gap bp", "arbitrage bp", "swaps", "ms"),
         rows,
         figures,

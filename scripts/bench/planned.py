@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from router.cli.console import say
 from router.errors import RouterError
@@ -62,7 +63,7 @@ def plan_all(snapshot: Snapshot, portfolios: Sequence[Portfolio], runs: int) -> 
     for _ in range(runs):
         for place, portfolio in enumerate(portfolios):
             if isinstance(made[place], Plan):
-                spent[place].append(seconds(lambda each=portfolio: plan(snapshot, each)))
+                spent[place].append(seconds(partial(plan, snapshot, portfolio)))
     return [
         Planned(each, statistics.median(times))
         if isinstance(each, Plan)

@@ -36,6 +36,11 @@ class Section:
         return "\n".join(lines) + "\n"
 
 
+def prose(text: str) -> str:
+    """A paragraph, however the source is broken into lines."""
+    return " ".join(text.split())
+
+
 def seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
@@ -55,6 +60,10 @@ def ahead_bps(ours: float, theirs: float | None) -> float | None:
 
 def signed(value: float | None, digits: int = 2) -> str:
     return "" if value is None else f"{value:+.{digits}f}"
+
+
+def plain(value: float | None, digits: int = 4) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def times(value: float | None) -> str:

@@ -1,6 +1,6 @@
-// Quotes Uniswap v3 swaps with @uniswap/v3-sdk, in a process of its own: bench.py runs it.
+// Quotes Uniswap v3 swaps with @uniswap/v3-sdk, in a process of its own: bench/peers runs it.
 //
-//     node scripts/bench_peer.mjs FOLDER CASES ANSWERS PASSES
+//     node v3_sdk.mjs FOLDER CASES ANSWERS PASSES
 //
 // FOLDER holds the package. CASES is JSON: `pools` by address (tokens, fee_pips, tick_spacing, sqrt_price_x96, tick,
 // liquidity, ticks) and `swaps` [pool, zero_for_one, amount_in]. ANSWERS gets each amount out (null where the peer

@@ -1,0 +1,88 @@
+"""What surrounds a plan: files, replay, encoding, and the whole command in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from router.documents.snapshot_file import load_snapshot
+from router.encoder import encode
+from router.planner import plan
+from router.replay import replay
+from scripts.bench.orders import FIVE_HELD, FIVE_WANTED
+from scripts.bench.peers import WORK
+from scripts.bench.recorded import MAINNET, OWNER, Market
+from scripts.bench.report import Section, prose, seconds
+
+COLD_RUNS = 3
+
+
+def small_costs(market: Market) -> Section:
+    """Loading, replay and encoding."""
+    portfolio = market.portfolio(FIVE_HELD, FIVE_WANTED)
+    program = plan(market.snapshot, portfolio).program
+    assert program is not None
+    payload = encode(program)
+    swaps = sum(type(step).__name__ == "Swap" for step in program.steps)
+    rows = (
+        (
+            f"load the snapshot, {len(market.snapshot.pools):,} pools",
+            _milliseconds([seconds(partial(load_snapshot, MAINNET)) for _ in range(3)]),
+        ),
+        (
+            f"replay a plan, {swaps} swaps",
+            _milliseconds(
+                [seconds(partial(replay, program, market.snapshot, portfolio.holdings)) for _ in range(50)]
+            ),
+        ),
+        (
+            f"encode it, {len(payload):,} bytes",
+            _milliseconds([seconds(partial(encode, program)) for _ in range(200)]),
+        ),
+    )
+    return Section("Files, replay, encoding", "Medians of warm runs.", ("what", "time"), rows)
+
+
+def whole_command(market: Market) -> Section:
+    """`rebalance plan` from nothing, as its own process."""
+    targets = "\n".join(f'"{market.addresses[name]}" = "{share}"' for name, share in FIVE_WANTED.items())
+    holdings = "\n".join(f'"{market.addresses[name]}" = "{amount}"' for name, amount in FIVE_HELD.items())
+    portfolio = WORK / "portfolio.toml"
+    portfolio.write_text(
+        f'schema = "rebalance-portfolio/1"\nowner = "{OWNER}"\nnumeraire = "USDC"\n'
+        f'gas_price_gwei = "1"\n\n[holdings]\n{holdings}\n\n[targets]\n{targets}\n'
+    )
+    command = [str(Path(sys.executable).parent / "rebalance"), "plan", "--json"]
+    command += ["--snapshot", str(MAINNET), "--portfolio", str(portfolio)]
+    measured = [_measure(command) for _ in range(COLD_RUNS)]
+    rows = (
+        ("time", f"{statistics.median(spent for spent, _ in measured):.1f} s"),
+        ("peak memory", f"{max(memory for _, memory in measured):.0f} MiB"),
+    )
+    note = f"""Five tokens to five over the whole recorded block, no node: start of Python, loading, planning
+        and printing JSON, in a process of its own. Median time of {COLD_RUNS}, most memory; compiled
+        code is on disk."""
+    return Section("`rebalance plan`, cold", prose(note), ("what", "measured"), rows, measured)
+
+
+def _measure(command: Sequence[str]) -> tuple[float, float]:
+    """Seconds, and peak memory in MiB."""
+    start = time.perf_counter()
+    with (WORK / "plan.json").open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+    spent = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with exit code {process.returncode}")
+    return spent, usage.ru_maxrss / 1024
+
+
+def _milliseconds(spent: Sequence[float]) -> str:
+    return f"{statistics.median(spent) * 1000:.3g} ms"
