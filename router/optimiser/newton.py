@@ -287,7 +287,7 @@ def descend(
         for attempt in range(ATTEMPTS):
             if attempt > 0:
                 damping = max(damping * RAISE, LEAST_RAISED)
-            extra = damping * diagonal + FLOOR
+            extra = damping * (diagonal + np.abs(slope)) + FLOOR
             if n <= DENSE:
                 matrix = laplacian(u, pools, at) / total
                 for i in range(n):
