@@ -3,7 +3,7 @@
     python -m scripts.bench [SECTION ...]
 
 Prints tables; without sections named also writes docs/benchmarks.md, its plots and build/bench/bench.json.
-Needs ../shared/data (or REBALANCE_SHARED_DATA); says so and ends where it is absent. Peers come from npm, once.
+Needs ../shared/data (or REBALANCE_SHARED_DATA): says so and ends where it is absent. Peers come from npm.
 """
 
 from __future__ import annotations

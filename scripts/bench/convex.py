@@ -30,6 +30,8 @@ GENERATED = 90
 """Pools of which those without ticks are kept."""
 MARKETS = 5
 HELD, WANTED = 3, 4
+MAX_RATIO = 0.3
+"""Of a balance, in and out of a Balancer pool at once."""
 RUNS = 9
 PEER_RUNS = 3
 
@@ -125,11 +127,11 @@ def solve(market: Snapshot, basket: Portfolio) -> Solved:
     constraints = []
     for pool in market.pools:
         indices = [place[token] for token in pool.tokens]
-        paid, got, rule = _pool(pool, price[indices] / unit)
+        paid, got, rules = _pool(pool, price[indices] / unit)
         select = np.zeros((len(tokens), len(indices)))
         select[indices, range(len(indices))] = 1.0
         balance = balance + select @ (got - paid)
-        constraints += [paid >= 0, got >= 0, rule]
+        constraints += [paid >= 0, got >= 0, *rules]
     value = CP.Variable()
     problem = CP.Problem(CP.Maximize(value), [*constraints, balance >= value * wanted])
     with warnings.catch_warnings():
@@ -142,8 +144,9 @@ def solve(market: Snapshot, basket: Portfolio) -> Solved:
     return Solved(float(value.value) * unit, spent, float(stats.solve_time), str(problem.status))
 
 
-def _pool(pool: Pool, scale: Any) -> tuple[Any, Any, Any]:
-    """Paid to the pool, got from it, and its invariant; each reserve is scaled to one inside."""
+def _pool(pool: Pool, scale: Any) -> tuple[Any, Any, list[Any]]:
+    """Paid to the pool, got from it, and its rules; each reserve is scaled to one inside."""
+    weighted = isinstance(pool, BalancerV2WeightedPool)
     if isinstance(pool, BalancerV2WeightedPool):
         balances: Sequence[int] = pool.balances
         weights, keep = [weight / WAD for weight in pool.weights], 1 - pool.swap_fee_wad / WAD
@@ -153,4 +156,5 @@ def _pool(pool: Pool, scale: Any) -> tuple[Any, Any, Any]:
     reserves = np.array(balances, dtype=float) * scale
     paid, got = CP.Variable(len(weights)), CP.Variable(len(weights))
     after = 1 + CP.multiply(1 / reserves, keep * paid - got)
-    return paid, got, CP.geo_mean(after, weights) >= 1
+    limits = [keep * paid <= MAX_RATIO * reserves, got <= MAX_RATIO * reserves] if weighted else []
+    return paid, got, [CP.geo_mean(after, weights) >= 1, *limits]

@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from router.documents.snapshot_file import load_snapshot
 from router.fixed_point import WAD
+from router.pools.balancer_v2_weighted import BalancerV2WeightedPool
 from router.pools.base import Pool
 from router.portfolio import Portfolio
 from router.snapshot import Snapshot
@@ -73,5 +74,11 @@ def mainnet() -> Market:
 
 
 def balancer() -> Market:
-    """1,280 Balancer v2 pools, most of them weighted."""
-    return Market(load_snapshot(BALANCER))
+    """1,250 Balancer v2 weighted pools. The recording has no pool ids, so they get made-up ones."""
+    snapshot = load_snapshot(BALANCER)
+    pools = tuple(
+        replace(pool, pool_id=f"{pool.address}{place:024x}")
+        for place, pool in enumerate(snapshot.pools)
+        if isinstance(pool, BalancerV2WeightedPool)
+    )
+    return Market(replace(snapshot, pools=pools))
