@@ -11,7 +11,15 @@ import matplotlib as mpl
 mpl.use("svg")
 import matplotlib.pyplot as plt
 
-mpl.rcParams.update({"svg.hashsalt": "benchmarks", "font.size": 9, "axes.spines.top": False})
+mpl.rcParams.update(
+    {
+        "svg.hashsalt": "benchmarks",
+        "svg.fonttype": "none",
+        "axes.axisbelow": True,
+        "font.size": 9,
+        "axes.spines.top": False,
+    }
+)
 mpl.rcParams.update({"axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25})
 COLOURS = ("#1b6ca8", "#d1495b", "#66a182", "#8d6a9f")
 TARGETS = ((10_000, 0.1), (50_000, 1.0))
@@ -63,7 +71,7 @@ def ahead(figures: Sequence[Mapping[str, Any]], path: Path) -> None:
     axes.set_yticks([row + height * (len(names) - 1) / 2 for row in range(len(figures))], labels)
     axes.invert_yaxis()
     axes.set(xlabel="basis points that ours is ahead", title="Orders on the recorded block")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     _save(figure, path)
 
 

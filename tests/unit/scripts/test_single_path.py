@@ -50,7 +50,7 @@ def test_best_single_path_equals_the_best_of_all_when_gas_is_free(seed: int) -> 
 
 
 @pytest.mark.parametrize(("gas", "taken"), [(0.0, 10), (0.5, 11)])
-def test_best_single_path_takes_the_worse_pool_where_the_better_costs_more_gas(
+def test_best_single_path_takes_the_worse_pool_where_gas_costs_more(
     gas: float, taken: int
 ) -> None:
     tokens = (f"0x{1:040x}", f"0x{2:040x}")
