@@ -6,13 +6,11 @@ python -m scripts.bench.growth POOLS TOKENS     measures one size, prints JSON
 from __future__ import annotations
 
 import json
-import math
 import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from router.cli.console import say
@@ -22,7 +20,7 @@ from router.planner import plan
 from scripts.bench.random_basket import random_basket
 from scripts.bench.random_market import random_market
 from scripts.bench.recorded import ROOT
-from scripts.bench.report import Section, plain, prose
+from scripts.bench.report import Section, exponent, plain, prose
 
 SIZES = ((50, 25), (200, 40), (1_000, 100), (5_000, 500), (10_000, 1_000), (20_000, 2_000), (50_000, 5_000))
 FIT_FROM = 1_000
@@ -69,7 +67,10 @@ def measure(pools: int, tokens: int) -> dict[str, Any]:
 def growth() -> Section:
     """Every size, and the power of the number of pools that fits."""
     figures = [_apart(pools, tokens) for pools, tokens in SIZES]
-    warm, cold = (exponent(figures, key) for key in ("warm_seconds", "cold_seconds"))
+    large = [each for each in figures if each["pools"] >= FIT_FROM]
+    warm, cold = (
+        exponent([(each["pools"], each[key]) for each in large]) for key in ("warm_seconds", "cold_seconds")
+    )
     rows = [
         [
             f"{each['pools']:,}",
@@ -106,13 +107,6 @@ def growth() -> Section:
     )
     fitted = {"sizes": figures, "warm_exponent": warm, "cold_exponent": cold}
     return Section("Growth", prose(note), columns, rows, fitted, ("growth.svg",))
-
-
-def exponent(figures: Sequence[Mapping[str, Any]], key: str) -> float:
-    """Slope of the least-squares line through log time over log pools."""
-    points = [(math.log(each["pools"]), math.log(each[key])) for each in figures if each["pools"] >= FIT_FROM]
-    fit = statistics.linear_regression([x for x, _ in points], [y for _, y in points])
-    return fit.slope
 
 
 def _apart(pools: int, tokens: int) -> dict[str, Any]:

@@ -11,16 +11,9 @@ import matplotlib as mpl
 mpl.use("svg")
 import matplotlib.pyplot as plt
 
-mpl.rcParams.update(
-    {
-        "svg.hashsalt": "benchmarks",
-        "svg.fonttype": "none",
-        "axes.axisbelow": True,
-        "font.size": 9,
-        "axes.spines.top": False,
-    }
-)
-mpl.rcParams.update({"axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25})
+mpl.rcParams.update({"svg.hashsalt": "benchmarks", "svg.fonttype": "none", "font.size": 9})
+mpl.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
+mpl.rcParams.update({"axes.grid": True, "grid.alpha": 0.25, "axes.axisbelow": True})
 COLOURS = ("#1b6ca8", "#d1495b", "#66a182", "#8d6a9f")
 TARGETS = ((10_000, 0.1), (50_000, 1.0))
 """Pools and seconds that a warm plan is to stay below."""

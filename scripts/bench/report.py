@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import log
 from typing import Any
 
 from router.fixed_point import BPS
@@ -56,6 +57,12 @@ def warm(run: Callable[[], object], runs: int) -> float:
 def ahead_bps(ours: float, theirs: float | None) -> float | None:
     """Basis points that ours is ahead; None where the peer found nothing."""
     return None if not theirs else (ours / theirs - 1) * BPS
+
+
+def exponent(points: Sequence[tuple[float, float]]) -> float:
+    """Slope of the least-squares line through the logarithms of both figures."""
+    logs = [(log(x), log(y)) for x, y in points]
+    return float(statistics.linear_regression([x for x, _ in logs], [y for _, y in logs]).slope)
 
 
 def signed(value: float | None, digits: int = 2) -> str:

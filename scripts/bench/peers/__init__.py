@@ -88,8 +88,8 @@ def run(package: Package, document: Any, *options: object, label: str = "") -> A
     """Installs the package where it is not yet, hands it the document and reads its answers.
 
     Raises:
-        SystemExit: the peer failed; ends with its own words.
-        CalledProcessError, TimeoutExpired: npm failed, or either took too long.
+        SystemExit: npm or the peer failed; ends with its own words.
+        TimeoutExpired: either took too long.
     """
     install(package)
     stem = f"{package.script.removesuffix('.mjs')}{label}"
@@ -97,9 +97,7 @@ def run(package: Package, document: Any, *options: object, label: str = "") -> A
     asked.write_text(json.dumps(document))
     command = ["node", str(HERE / package.script), str(package.folder), str(asked), str(answered)]
     command += [str(option) for option in options]
-    ended = subprocess.run(command, check=False, timeout=TIMEOUT, capture_output=True, text=True)
-    if ended.returncode:
-        raise SystemExit(f"{package.title}: {ended.stderr.strip()[-2000:]}")
+    _run(package, command, WORK)
     return json.loads(answered.read_text())
 
 
@@ -111,7 +109,13 @@ def install(package: Package) -> None:
     (package.folder / "package.json").write_text('{"private": true}\n')
     command = ["npm", "install", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund"]
     command += ["--loglevel=error", f"{package.name}@{package.version}", *package.needs]
-    subprocess.run(command, cwd=package.folder, check=True, timeout=TIMEOUT, capture_output=True)
+    _run(package, command, package.folder)
+
+
+def _run(package: Package, command: Sequence[str], folder: Path) -> None:
+    ended = subprocess.run(command, cwd=folder, check=False, timeout=TIMEOUT, capture_output=True, text=True)
+    if ended.returncode:
+        raise SystemExit(f"{package.title}: {command[0]}: {ended.stderr.strip()[-2000:]}")
 
 
 def walk(states: dict[Address, Pool], hops: Iterable[tuple[Address, Address, Address]], amount: int) -> int:

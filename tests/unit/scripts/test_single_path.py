@@ -50,9 +50,7 @@ def test_best_single_path_equals_the_best_of_all_when_gas_is_free(seed: int) -> 
 
 
 @pytest.mark.parametrize(("gas", "taken"), [(0.0, 10), (0.5, 11)])
-def test_best_single_path_takes_the_worse_pool_where_gas_costs_more(
-    gas: float, taken: int
-) -> None:
+def test_best_single_path_takes_the_worse_pool_where_gas_costs_more(gas: float, taken: int) -> None:
     tokens = (f"0x{1:040x}", f"0x{2:040x}")
     better = UniswapV2Pool(f"0x{10:040x}", tokens, (10**24, 10**24))
     worse = UniswapV2Pool(f"0x{11:040x}", tokens, (10**24, 99 * 10**22))
