@@ -17,7 +17,18 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from router.cli.console import print_table, say
-from scripts.bench import command, convex, gas, growth, orders, plots, quotes, recorded, weighted
+from scripts.bench import (
+    command,
+    convex,
+    gas,
+    growth,
+    orders,
+    plots,
+    quotes,
+    random_orders,
+    recorded,
+    weighted,
+)
 from scripts.bench.peers import WORK
 from scripts.bench.recorded import DATA, ROOT
 from scripts.bench.report import Section, seconds
@@ -31,7 +42,7 @@ balancer = cache(recorded.balancer)
 SECTIONS: dict[str, Callable[[], Sequence[Section]]] = {
     "orders": lambda: [orders.orders(mainnet())],
     "baskets": lambda: [orders.baskets(mainnet())],
-    "growth": lambda: [growth.growth()],
+    "growth": lambda: [growth.growth(), random_orders.random_orders()],
     "gas": lambda: gas.gas(mainnet()),
     "balancer": lambda: [weighted.balancer_orders(balancer()), weighted.balancer_baskets(balancer())],
     "convex": lambda: [convex.convex()],

@@ -1,6 +1,6 @@
 // Routes single orders with @sushiswap/tines, in a process of its own: bench/peers.py runs it.
 //
-//     node tines.mjs FOLDER CASES ANSWERS RUNS
+//     node tines.mjs FOLDER CASES ANSWERS RUNS [FLOWS ...]
 //
 // FOLDER holds the package. CASES is JSON: `tokens` by address (symbol, decimals), `base` (the token of gas), `pools` in
 // the form of snapshot files, `orders` [token in, token out, amount in]. ANSWERS gets, by number of flows, for each order the
@@ -9,8 +9,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
 
-const FLOWS = [12, 100];
-const [folder, asked, answered, runs] = process.argv.slice(2);
+const [folder, asked, answered, runs, ...more] = process.argv.slice(2);
+const FLOWS = more.length ? more.map(Number) : [12, 100];
 const tines = createRequire(`${folder}/package.json`)("@sushiswap/tines");
 const cases = JSON.parse(readFileSync(asked, "utf8"));
 
