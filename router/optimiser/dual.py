@@ -23,6 +23,12 @@ from router.pools.base import Pool
 
 TOLERANCE = 1e-9
 """Largest sum of imbalances of a solution, as a share of the final value."""
+UNMET = 1e-5
+"""Largest sum of what is missing, or left over, at reference prices."""
+WORTHLESS = 1e-3
+"""Share of its reference price below which a token may be one that no pool takes."""
+RESTARTS = ((True, 1e-5), (True, 0.0), (False, 1e-5))
+"""(whether from prices that answer the last surplus, ghost) of each further descent."""
 MOST_STEPS = 300
 MARGIN = 1e-12
 """What a bound is rounded up by for its sums of floats, as a share of itself."""
@@ -71,14 +77,42 @@ class Solution:
 
     @property
     def converged(self) -> bool:
-        return self.residual <= TOLERANCE * 100
+        """Whether the target is reached. Where it cannot be, the price of what no pool takes falls towards 0,
+        and the residual with it, though not the surplus."""
+        return self.settled and not (self._worthless and self.surplus.clip(min=0).sum() > UNMET)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the descent ended at an optimum, were what is left over given away. It can also end where
+        the prices of tokens that are missing fall towards 0, which is none."""
+        missing = self._worthless and -self.surplus.clip(max=0).sum() > UNMET
+        return self.residual <= TOLERANCE * 100 and not missing
+
+    @property
+    def _worthless(self) -> bool:
+        """Whether a price has fallen so far that the residual says little. That of tokens which nothing ties
+        to what is held and wanted may."""
+        concerned = (self.goal.held != 0) | (self.goal.wanted > 0)
+        return bool(np.any(self.prices[concerned] < WORTHLESS))
+
+    @cached_property
+    def surplus(self) -> Floats:
+        """By column, what the target leaves over, or misses: shares of the value, at reference prices."""
+        arrays, at = self.market.arrays, self.response
+        left = self.goal.held - self.value * self.goal.wanted
+        np.add.at(left, arrays.bought, at.got)
+        np.add.at(left, arrays.sold, -at.paid)
+        np.add.at(left, arrays.token, at.gain)
+        result: Floats = left / self.value if self.value > 0 else np.full_like(left, -np.inf)
+        return result
 
     @cached_property
     def response(self) -> Response:
         """Of every pool, costs and their blur left out."""
         into = empty_response(self.market.arrays)
         free = self.market.arrays._replace(
-            cost=np.zeros_like(self.market.arrays.cost), basin_cost=np.zeros_like(self.market.arrays.basin_cost)
+            cost=np.zeros_like(self.market.arrays.cost),
+            basin_cost=np.zeros_like(self.market.arrays.basin_cost),
         )
         respond(self.prices, free, 1.0, 0.0, 0.0, np.empty(self.market.columns), into)
         return into
@@ -93,6 +127,24 @@ class Solution:
         market, count = self.market, len(self.market.ladders)
         busy = self.profits > least
         return market.ladders[busy[:count]], market.basins[busy[count:]]
+
+    def carrying(self, least: float) -> tuple[Ints, Ints]:
+        """Ladders and basins (places in the book) that trade more value than `least`."""
+        market, at = self.market, self.response
+        basins = [
+            b
+            for k, b in enumerate(market.basins)
+            if np.abs(at.gain[market.arrays.start[k] : market.arrays.start[k + 1]]).max() > least
+        ]
+        return market.ladders[at.got > least], np.array(basins, dtype=np.int64)
+
+    def start_for(self, market: Market, otherwise: Floats | None = None) -> Floats:
+        """The prices by column of another market of the same book; 1, or `otherwise`, for what this one does
+        not trade."""
+        first = market.representatives
+        column = self.market.column[first]
+        missing = np.ones(market.columns) if otherwise is None else otherwise
+        return np.where(column >= 0, self.prices[np.maximum(column, 0)], missing)
 
     def trades(self) -> Iterator[PoolTrade]:
         """Of every pool that trades."""
@@ -136,11 +188,30 @@ def solve(market: Market, goal: Goal, start: Floats | None = None, *, ghost: flo
         start: prices to start from, by column; the reference prices where None.
         ghost: where the descent's smoothing starts; 1 for prices far from the solution, less for near ones.
     """
+    begin = np.ones(market.columns) if start is None else start
+    found = _descent(market, goal, begin, ghost)
+    if found.settled:
+        return found
+    for answer, share in RESTARTS:
+        again = _descent(market, goal, _answered(found) if answer else np.ones(market.columns), share)
+        if again.settled:
+            return again
+        found = again if answer else found
+    return found
+
+
+def _answered(found: Solution) -> Floats:
+    """Prices to start again from: what was missing is dear, what was left over cheap."""
+    prices = np.maximum(found.prices / found.prices.max(), 1e-2)
+    result: Floats = np.where(found.surplus < -UNMET, 1.0, np.where(found.surplus > UNMET, 1e-2, prices))
+    return result
+
+
+def _descent(market: Market, goal: Goal, start: Floats, ghost: float) -> Solution:
     arrays = market.arrays
     free = arrays._replace(cost=np.zeros_like(arrays.cost), basin_cost=np.zeros_like(arrays.basin_cost))
-    begin = np.ones(market.columns) if start is None else start
     prices, residual, value, steps = descend(
-        free, goal.held, goal.wanted, begin, 0.0, ghost, MOST_STEPS, TOLERANCE
+        free, goal.held, goal.wanted, start, 0.0, ghost, MOST_STEPS, TOLERANCE
     )
     return Solution(market, goal, prices, float(residual), float(value), int(steps))
 
