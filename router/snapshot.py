@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 from router.errors import InputError, nearest
 from router.fixed_point import PRICE_ONE
@@ -45,6 +46,22 @@ class Snapshot:
     block_hash: str = ""
     pool_gas_cost_wei: Mapping[Address, int] = field(default_factory=dict)
     l1_fee_wei_per_byte: int = 0
+
+    @cached_property
+    def memo(self) -> dict[Hashable, Any]:
+        """What others have derived from this snapshot and may want again; never saved."""
+        return {}
+
+    @cached_property
+    def prices_e36(self) -> Mapping[Address, int]:
+        """Numeraire per raw unit times 10**36, of every token with a price of at least one unit of that."""
+        found = {token: self.price_e36(token) for token in self.prices if token in self.tokens}
+        return {token: price for token, price in found.items() if price > 0}
+
+    @cached_property
+    def unit_prices(self) -> Mapping[Address, float]:
+        """Numeraire per raw unit."""
+        return {token: price / PRICE_ONE for token, price in self.prices_e36.items()}
 
     @cached_property
     def pool_by_address(self) -> Mapping[Address, Pool]:

@@ -30,6 +30,8 @@ WORTHLESS = 1e-3
 RESTARTS = ((True, 1e-5), (True, 0.0), (False, 1e-5))
 """(whether from prices that answer the last surplus, ghost) of each further descent."""
 MOST_STEPS = 300
+LIGHT = 1e-3
+"""Share of its liquidity with which a pool without fee pulls prices at rest towards its own."""
 MARGIN = 1e-12
 """What a bound is rounded up by for its sums of floats, as a share of itself."""
 
@@ -198,6 +200,16 @@ def solve(market: Market, goal: Goal, start: Floats | None = None, *, ghost: flo
             return again
         found = again if answer else found
     return found
+
+
+def at_rest(market: Market, goal: Goal, start: Floats) -> Solution:
+    """Prices near which the pools stand when nothing is traded: each pool pulls a little towards its own."""
+    arrays = market.arrays
+    free = arrays._replace(cost=np.zeros_like(arrays.cost), basin_cost=np.zeros_like(arrays.basin_cost))
+    prices, residual, value, steps = descend(
+        free, goal.held, goal.wanted, start, 0.0, 1.0, MOST_STEPS, TOLERANCE, LIGHT
+    )
+    return Solution(market, goal, prices, float(residual), float(value), int(steps))
 
 
 def _answered(found: Solution) -> Floats:

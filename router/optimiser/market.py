@@ -33,6 +33,7 @@ class Terms:
         depth_share: of a pool's depth that may be taken; infinite for no limit.
         depth_move: the move of a price, as a logarithm, that defines depth.
         costs: what using a pool costs, in numeraire units, by pool of the book.
+        room: share of the AMMs' own limits that may be used.
     """
 
     prices: Floats
@@ -43,6 +44,7 @@ class Terms:
     depth_share: float
     depth_move: float
     costs: Floats
+    room: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,7 @@ class Market:
             np.minimum(terms.widest[book.sold[self.ladders]], terms.widest[book.bought[self.ladders]]),
             terms.depth_share,
             terms.depth_move,
+            terms.room,
         )
         start, entries = _entries(self.basins, book.start)
         keep = book.basin_keep[self.basins]
@@ -82,7 +85,7 @@ class Market:
         token = book.token[entries]
         low, high = _box(
             book.weight[entries],
-            np.repeat(book.most[self.basins], count),
+            np.repeat(book.most[self.basins], count) * terms.room,
             np.repeat(keep, count),
             terms.widest[token],
             terms.depth_share,
@@ -120,6 +123,14 @@ class Market:
         order = np.argsort(self.column, kind="stable")
         bounds = np.searchsorted(self.column[order], np.arange(self.columns + 1))
         return tuple(order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+
+    @cached_property
+    def representatives(self) -> Ints:
+        """By column, one token of the book."""
+        first = np.zeros(self.columns, dtype=np.int64)
+        traded = np.flatnonzero(self.column >= 0)[::-1]
+        first[self.column[traded]] = traded
+        return first
 
     def pool_of(self, place: int) -> Pool:
         """Of a ladder, or of a basin when `place` counts on behind the ladders."""
@@ -207,6 +218,7 @@ def _scaled_ladders(
     widest: Floats,
     depth_share: float,
     depth_move: float,
+    room: float,
 ) -> tuple[Ints, Floats, Floats, Floats, Floats, Floats]:
     """(first, edges, liquidity, paid, got, cap) in value units: edges scale with the root of the price ratio,
     liquidity with the root of the product."""
@@ -229,7 +241,9 @@ def _scaled_ladders(
                 total_out += liquidity[e - 1] * width / (edges[e] * edges[e - 1])
             paid[e], got[e] = total_in, total_out
             liquidity[e] = book_liquidity[source + e - first[k]] * size
-        cap[k] = _cap(first[k], first[k + 1] - 1, edges, liquidity, paid, widest[k], depth_share, depth_move)
+        cap[k] = _cap(first[k], first[k + 1] - 1, edges, liquidity, widest[k], depth_share, depth_move)
+        last = edges[first[k + 1] - 1]
+        cap[k] = min(cap[k], edges[first[k]] + room * (last - edges[first[k]]))
     return first, edges, liquidity, paid, got, cap
 
 
@@ -239,7 +253,6 @@ def _cap(
     end: int,
     edges: Floats,
     liquidity: Floats,
-    paid: Floats,
     widest: float,
     depth_share: float,
     depth_move: float,

@@ -246,6 +246,7 @@ def descend(
     ghost: float,
     steps: int,
     tolerance: float,
+    last: float = 0.0,
 ) -> tuple[Floats, float, float, int]:
     """Prices at which what is supplied is what is wanted.
 
@@ -253,7 +254,7 @@ def descend(
         held: value per token.
         wanted: share of the final value per token.
         start: positive prices to start from.
-        blur, ghost: see `respond`; ghost is where to start, and falls to 0.
+        blur, ghost: see `respond`; ghost is where to start, and falls to `last`.
         tolerance: largest sum of imbalances, as a share of the total, at which the descent ends.
 
     Returns:
@@ -273,6 +274,8 @@ def descend(
             fresh = False
         residual = imbalance(u, held, wanted, net, total, slope)
         if ghost > 0 and residual <= LOOSE:
+            if ghost <= last:
+                break
             ghost = ghost * FADE if ghost > LAST_GHOST else 0.0
             fresh, least, idle = True, np.inf, 0
             continue

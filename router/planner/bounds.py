@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from router.encoder import encode
 from router.fixed_point import BPS, PIPS, mul_div_down, mul_div_up
-from router.planner.settlement import Loan
 from router.planner.valuation import Valuation
-from router.pools.base import Pool
 from router.program import Borrow, Check, Deliver, Program, Pull, Step, Swap, TokenBounds
 from router.tokens import Address
 
-BASE_GAS = 21_000
-PULL_GAS = 35_000
-DELIVER_GAS = 30_000
-CHECK_GAS = 5_000
-BOUND_GAS = 6_000
-"""Gas per token whose balance is read before and after."""
-ZERO_BYTE_GAS, BYTE_GAS = 4, 16
-"""Calldata, EIP-2028."""
 PIPS_PER_BPS = PIPS // BPS
 
 
@@ -62,7 +51,7 @@ def bounded(
     valuation: Valuation,
     window: Window,
     *,
-    weights: bool,
+    final: Mapping[Address, float] | None,
 ) -> Program:
     """The program with every bound that the planned changes allow.
 
@@ -72,49 +61,31 @@ def bounded(
     Args:
         pulls: raw units taken from the owner; no more may be.
         changes: planned change of the owner's balances.
-        weights: bound the final weights too; only right where the owner's balances are the portfolio's
-            holdings.
+        final: planned final weights, to bound them too; only right where the owner's balances are the
+            portfolio's holdings.
     """
     slippage = valuation.portfolio.max_slippage_bps
-    tokens = set(used_tokens(steps)) | (set(valuation.tokens) if weights else set())
+    tokens = set(used_tokens(steps)) | (set(valuation.tokens) if final else set())
     traded = valuation.value_e36(pulls)
     least = valuation.value_e36(changes) - mul_div_up(traded, slippage, BPS)
     rows = []
     for token in sorted(tokens):
         received = mul_div_down(max(changes.get(token, 0), 0), BPS - slippage, BPS)
-        low, high = _weight_band(valuation, token) if weights else (0, PIPS)
+        low, high = _weight_band(valuation, token, final) if final else (0, PIPS)
         price = valuation.prices_e36[token] if token in valuation.tokens else 0
         rows.append(TokenBounds(token, pulls.get(token, 0), received, price, low, high))
     return Program(window.deadline, least, tuple(rows), tuple(steps), window.first_block, window.last_block)
 
 
-def _weight_band(valuation: Valuation, token: Address) -> tuple[int, int]:
-    """The target with its tolerance, and room for slippage; nothing for a token that is passed through."""
-    if token not in valuation.tokens:
+def _weight_band(valuation: Valuation, token: Address, final: Mapping[Address, float]) -> tuple[int, int]:
+    """From the target, its tolerance and the planned weight, with room for slippage; nothing for a token that
+    is passed through."""
+    if token not in final:
         return 0, PIPS
-    room = (valuation.portfolio.tolerance_bps + valuation.portfolio.max_slippage_bps) * PIPS_PER_BPS
-    target = round(valuation.target(token) * PIPS)
-    return max(0, target - room), min(PIPS, target + room)
-
-
-def estimate_gas(program: Program, pools: Mapping[Address, Pool], loans: Sequence[Loan]) -> int:
-    """Gas of the whole transaction."""
-    payload = encode(program)
-    calldata = sum(BYTE_GAS if byte else ZERO_BYTE_GAS for byte in payload)
-    bounds = BOUND_GAS * sum(
-        bool(row.max_spent or row.min_received or row.price_e36) for row in program.tokens
+    slippage = valuation.portfolio.max_slippage_bps * PIPS_PER_BPS
+    tolerance = valuation.tolerance_bps(token) * PIPS_PER_BPS
+    target, planned = round(valuation.target(token) * PIPS), round(final[token] * PIPS)
+    return (
+        max(0, min(target - tolerance, planned) - slippage),
+        min(PIPS, max(target + tolerance, planned) + slippage),
     )
-    steps = 0
-    for step in program.steps:
-        match step:
-            case Swap():
-                steps += pools[step.pool].gas
-            case Pull(_, int()):
-                steps += PULL_GAS
-            case Deliver():
-                steps += DELIVER_GAS
-            case Check():
-                steps += CHECK_GAS
-            case Borrow() | Pull(_, None):
-                pass  # in the lender's gas
-    return BASE_GAS + calldata + bounds + steps + sum(loan.gas for loan in loans)

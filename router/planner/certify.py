@@ -1,144 +1,165 @@
-"""How far a plan can be from the best one: prices for every token that its pools trade, and the bound they
-give.
+"""How far a plan can be from the best one: bounds at the dual prices, and what makes up the gap.
 
-The bound is on the value of the final holdings of all held or wanted tokens, over every trade that ends
-within the target's tolerance and uses any pool whose tokens are all priced, allowed and untaxed, in any
-direction that does not pay MISPRICED_CAP more than the reference prices; gas, loan premiums and the limits
-that an AMM sets to one swap are left out. So it includes what arbitrage between those pools would pay.
+The bounds are over every trade that ends within the plan's bands and uses any of the universe's pools as far
+as their AMMs allow; the owner's own limits of impact, depth and legs, loan premiums and integers are what
+the plan itself is held to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from router.errors import PoolError
-from router.fixed_point import BPS
-from router.graph import MISPRICED_CAP
-from router.optimiser.arbitrage import venue
-from router.optimiser.dual import Ask, Link, bound, search
-from router.planner.valuation import Valuation
-from router.pools.base import Pool
+import numpy as np
+
+from router.fixed_point import BPS, WAD
+from router.optimiser.dual import bound, unit_cost
+from router.optimiser.kernels import Floats
+from router.optimiser.market import Market
+from router.plan import Certificate, GapParts
+from router.planner.gas import least_base_cost, least_cost
+from router.planner.problem import Problem
 from router.tokens import Address
 
-ARBITRAGE_SWEEPS = 1
-"""Enough from the reference prices: more of them lower that bound by less than half."""
+Bands = Mapping[Address, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
-    """A bound in numeraire units, and the prices (numeraire per raw unit) that prove it.
+class Evidence:
+    """What the search found, in numeraire units.
 
     Attributes:
-        gap_bps: how far the plan's final value is below the bound, of that value.
-        same_weights: the bound for trades that end at the plan's own weights.
-        arbitrage: the bound with nothing held: what the pools alone could be made to pay, by prices of its
-            own.
-        value: what the plan reaches.
+        prices, net_prices: by column of the free market, gas left out and counted.
+        flows_net: value of the plan's own flows in floats, less what the pools' use costs at the least.
+        limits: value lost to the owner's limits.
     """
 
-    upper_bound: float
-    gap_bps: float
-    dual_prices: Mapping[Address, float]
-    same_weights: float
-    arbitrage: float
-    value: float
+    prices: Floats
+    net_prices: Floats
+    flows_net: float
+    limits: float
 
-    @property
-    def note(self) -> str:
-        own = (self.same_weights / self.value - 1) * BPS
-        return (
-            f"gas left out, no trade that ends at the same weights is worth over {own:.4f} bp more, none "
-            f"within tolerance over {self.gap_bps:.4f} bp; with nothing held, arbitrage between the pools "
-            f"would pay at most {self.arbitrage:.4g}"
-        )
+
+def bands_of(problem: Problem, after: Mapping[Address, int]) -> dict[Address, tuple[int, int]]:
+    """Least and most share of the final value, times 10**18, by held or wanted token: what the landing
+    allows, and where the plan ends.
+
+    Args:
+        after: final raw units less what is reserved.
+    """
+    valuation = problem.valuation
+    total = valuation.value_e36({token: after.get(token, 0) for token in valuation.tokens})
+    moving = 1 - sum(
+        weight for token, weight in valuation.weights(after).items() if token not in problem.shares
+    )
+    bands = {}
+    for token in valuation.tokens:
+        value = valuation.prices_e36[token] * after.get(token, 0) * WAD
+        low, high = value // total, -(-value // total)
+        share = problem.shares.get(token)
+        if share is not None:
+            low = min(low, int(share.least * moving * WAD))
+            high = max(high, -int(-share.most * moving * WAD))
+        bands[token] = max(low, 0), min(high, WAD)
+    return bands
 
 
 def certify(
-    valuation: Valuation, holdings: Mapping[Address, int], known: Mapping[Address, float]
+    problem: Problem, evidence: Evidence, bands: Bands, value: float, gas_cost: float
 ) -> Certificate | None:
-    """The certificate of a plan that ends with these holdings; None where floats can't hold the figures.
-
-    Args:
-        known: prices of the tokens that the plan trades, numeraire per raw unit, from its solution.
-    """
-    admitted = _admitted(valuation)
-    tokens = tuple(sorted({token for pool in admitted for token in pool.tokens} | set(valuation.tokens)))
-    place = {token: k for k, token in enumerate(tokens)}
-    links = list(_links(admitted, place, valuation.prices))
-    ask, value = _ask(valuation, tokens, holdings)
-    venues = [link.venue for link in links]
+    """The certificate of a plan that ends with `value`; None where floats can't hold the figures."""
+    free, price = problem.universe.free, problem.price
     try:
-        prices = search(ask, links, {place[token]: price for token, price in known.items() if token in place})
-        upper = bound(ask, venues, prices)
-        own = upper * ask.unit_cost(prices) / ask.cost_of(ask.shares, prices)
-        nothing = replace(ask, held=(0.0,) * len(tokens))
-        arbitrage = bound(nothing, venues, search(nothing, links, {}, sweeps=ARBITRAGE_SWEEPS))
+        upper = _bound(problem, free, evidence.prices, bands, costs=False)
+        arbitrage = _arbitrage(problem, bands)
+        net_bound, net_prices = upper, evidence.prices
+        base = 0.0
+        if not price.free:
+            base = least_base_cost(len(problem.shares), price)
+            net_bound = _bound(problem, free, evidence.net_prices, bands, costs=True) - base
+            net_prices = evidence.net_prices
+            if upper - base < net_bound:
+                net_bound, net_prices = _bound(problem, free, evidence.prices, bands, costs=True) - base, evidence.prices
     except (ArithmeticError, ValueError):
         return None
-    dual_prices = dict(zip(tokens, prices, strict=True))
-    return Certificate(upper, (upper / value - 1) * BPS, dual_prices, own, arbitrage, value)
-
-
-def _links(
-    pools: Iterable[Pool], place: Mapping[Address, int], prices: Mapping[Address, float]
-) -> Iterator[Link]:
-    for pool in pools:
-        allowed = _directions(pool, prices)
-        found = venue(pool, place, allowed)
-        if found is not None:
-            yield Link(pool, found, all(allowed.values()))
-
-
-def _ask(
-    valuation: Valuation, tokens: tuple[Address, ...], holdings: Mapping[Address, int]
-) -> tuple[Ask, float]:
-    """What is held and wanted, and the value reached in held or wanted tokens."""
-    tolerance = valuation.portfolio.tolerance_bps / BPS
-    value = valuation.value({token: holdings.get(token, 0) for token in valuation.tokens})
-    ends = [token in valuation.tokens for token in tokens]
-    prices = valuation.prices
-    ask = Ask(
-        references=tuple(prices[token] for token in tokens),
-        held=tuple(
-            float(valuation.portfolio.holdings.get(token, 0)) if end else 0.0
-            for token, end in zip(tokens, ends, strict=True)
-        ),
-        least=tuple(max(valuation.target(token) - tolerance, 0.0) for token in tokens),
-        most=tuple(
-            min(valuation.target(token) + tolerance, 1.0) if end else 0.0
-            for token, end in zip(tokens, ends, strict=True)
-        ),
-        shares=tuple(
-            prices[token] * holdings.get(token, 0) / value if end else 0.0
-            for token, end in zip(tokens, ends, strict=True)
-        ),
+    net = value - gas_cost
+    if not (np.isfinite([upper, net_bound, arbitrage]).all() and net > 0):
+        return None
+    gap = (net_bound / net - 1) * BPS
+    integers = (evidence.flows_net - base - net) / net * BPS
+    bounds = evidence.limits / net * BPS
+    return Certificate(
+        upper_bound=upper,
+        dual_prices=_by_token(problem, evidence.prices),
+        net_bound=net_bound,
+        net_dual_prices=_by_token(problem, net_prices),
+        gap_bps=gap,
+        parts=GapParts(gap - integers - bounds, integers, bounds),
+        arbitrage=arbitrage,
+        arbitrage_prices=_by_token(problem, problem.universe.calm),
+        pool_gas=_pool_gas(problem),
+        base_gas=base,
     )
-    return ask, value
 
 
-def _admitted(valuation: Valuation) -> list[Pool]:
-    """Every pool that the portfolio's policy admits. Policies name tokens, so that whoever has the tokens of
-    the dual prices knows the pools: all of these tokens, untaxed. A held token that the policy bars brings
-    its pools back, which makes the bound larger, never smaller."""
-    portfolio, pools = valuation.portfolio, valuation.snapshot.pools
-    taxed = {token for token, tax in valuation.snapshot.transfer_tax_bps.items() if tax}
-    barred = portfolio.deny_tokens | taxed
-    usable = (portfolio.allow_tokens or valuation.prices.keys()) & valuation.prices.keys() - barred
-    known = {token for pool in pools if usable.issuperset(pool.tokens) for token in pool.tokens}
-    tokens = known.union(valuation.tokens) - taxed
-    return [pool for pool in pools if tokens.issuperset(pool.tokens)]
+def _bound(problem: Problem, free: Market, prices: Floats, bands: Bands, *, costs: bool) -> float:
+    """On the final value over all held or wanted tokens."""
+    tradable, unit_prices = problem.valuation.tradable, problem.valuation.prices
+    values = {token: tradable.get(token, 0) * unit_prices[token] for token in bands}
+    return _bound_of(free if costs else _costless(free), values, prices, bands)
 
 
-def _directions(pool: Pool, prices: Mapping[Address, float]) -> dict[tuple[Address, Address], bool]:
-    """(token in, token out) -> whether that direction pays no more than the planner believes."""
-    pairs = ((one, other) for one in pool.tokens for other in pool.tokens if one != other)
-    return {(one, other): _fair(pool, one, other, prices) for one, other in pairs}
+def _bound_of(market: Market, values: Mapping[Address, float], prices: Floats, bands: Bands) -> float:
+    held, outside = np.zeros(market.columns), 0.0
+    ratios = []
+    for token, value in values.items():
+        column = _column(market, token)
+        ratios.append(1.0 if column < 0 else float(prices[column]))
+        if column < 0:
+            outside += value
+        else:
+            held[column] += value
+    least = np.array([bands[token][0] / WAD for token in values])
+    most = np.array([bands[token][1] / WAD for token in values])
+    unit = unit_cost(np.array(ratios), least, most)
+    return bound(market, held, prices, unit) + outside / unit
 
 
-def _fair(pool: Pool, token_in: Address, token_out: Address, prices: Mapping[Address, float]) -> bool:
-    try:
-        rate = pool.spot_price(token_in, token_out) * prices[token_out] / prices[token_in]
-    except (PoolError, ArithmeticError):
-        return False
-    return 0 < rate <= 1 + MISPRICED_CAP
+def _costless(market: Market) -> Market:
+    from dataclasses import replace
+
+    return replace(market, terms=replace(market.terms, costs=np.zeros_like(market.terms.costs)))
+
+
+def _arbitrage(problem: Problem, bands: Bands) -> float:
+    """What the pools would pay to somebody who holds the middle of the bands already."""
+    value = problem.valuation.value(problem.valuation.tradable)
+    middle = {token: (low + high) / 2 / WAD * value for token, (low, high) in bands.items()}
+    market = _costless(problem.universe.free)
+    return max(_bound_of(market, middle, problem.universe.calm, bands) - value, 0.0)
+
+
+def _column(market: Market, token: Address) -> int:
+    place = market.book.place.get(token)
+    return -1 if place is None else int(market.column[place])
+
+
+def _by_token(problem: Problem, prices: Floats) -> dict[Address, float]:
+    """Numeraire per raw unit of every token that the certificate covers."""
+    market, reference = problem.universe.free, problem.valuation.prices
+    found = {token: reference[token] for token in problem.valuation.tokens}
+    for place in np.flatnonzero(market.column >= 0):
+        token = market.book.tokens[place]
+        found[token] = float(prices[market.column[place]]) * reference[token]
+    return dict(sorted(found.items()))
+
+
+def _pool_gas(problem: Problem) -> dict[Address, float]:
+    """What using each covered pool costs at the least; empty where gas is free."""
+    if problem.price.free:
+        return {}
+    free = problem.universe.free
+    used = {*free.book.ladder_pool[free.ladders], *free.book.basin_pool[free.basins]}
+    pools = sorted((free.book.pools[k] for k in used), key=lambda pool: pool.address)
+    snapshot = problem.valuation.snapshot
+    return {pool.address: least_cost(pool, problem.price, snapshot) for pool in pools}

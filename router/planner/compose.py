@@ -6,40 +6,48 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from router.errors import ExecutionReverted, Infeasible, PoolError
-from router.fixed_point import PIPS
-from router.graph import DEFAULT_MAX_HOPS
-from router.optimiser.baseline import Proposal, in_order
+from router.fixed_point import BPS, PIPS
+from router.optimiser.dual import Solution
 from router.plan import Cost, Outcome, Plan, PlannedLoan, PlannedSwap, Verdict
-from router.planner.bounds import Window, bounded, draft, estimate_gas
-from router.planner.certify import certify
-from router.planner.problem import Problem, pose, solve, solve_again
+from router.planner.bounds import Window, bounded, draft
+from router.planner.certify import bands_of, certify
+from router.planner.flows import legs_of, ordered
+from router.planner.gas import GasBill, bill, gas_price_of
+from router.planner.land import best_flows, unreachable
+from router.planner.problem import Problem, pose, premised
+from router.planner.propose import Proposal, propose
 from router.planner.settlement import Loan, choose_loans, needs_loan
-from router.planner.steps import legs_of, swap_steps
+from router.planner.steps import swap_steps
+from router.planner.universe import Universe, universe_of
 from router.planner.valuation import Valuation, worst
-from router.portfolio import LoanPolicy, Portfolio, Settlement
+from router.portfolio import Landing, LoanPolicy, Portfolio, Settlement
 from router.program import Check, Deliver, Program, Pull, Recipient, Step, Swap
 from router.replay import replay
 from router.snapshot import Snapshot
-from router.tokens import Address, format_amount
+from router.tokens import Address
 
 DEADLINE_SECONDS = 1_200
 LOAN_ROUNDS = 4
 """Loans and flows depend on each other (premium, locked pools): how often they are matched before giving
 up."""
+DUST_SHARE = 1e-6
+"""Value moved, as a share of all that is sold, below which a token counts as unchanged."""
+NEAR = 1e-3
+"""Where the smoothing starts when a solution is adapted to a small change."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A program with everything that its replay says. `marginal` holds the solution's prices, numeraire per
-    raw unit, of the tokens that it trades."""
+    """A program with everything that its replay says."""
 
+    problem: Problem
+    proposal: Proposal
     program: Program
     outcome: Outcome
     loans: tuple[Loan, ...]
     holdings: Mapping[Address, int]
-    gas: int
+    bill: GasBill
     net: float
-    marginal: Mapping[Address, float]
 
 
 def plan(
@@ -50,8 +58,9 @@ def plan(
     first_block: int = 0,
     last_block: int = 0,
     balances_are_holdings: bool = False,
-    max_hops: int = DEFAULT_MAX_HOPS,
     snapshot_hash: str = "",
+    prove: bool = False,
+    warm_start: Mapping[Address, float] | None = None,
 ) -> Plan:
     """The rebalance that reaches the target at the least total cost.
 
@@ -60,54 +69,77 @@ def plan(
         first_block, last_block: window of execution; last_block 0 means no end.
         balances_are_holdings: the owner's balances are exactly the holdings, so the final weights can be
             bound.
-        max_hops: longest path, in pools, between a held and a wanted token that opens a token in between.
         snapshot_hash: goes into the plan as it is.
+        prove: close the gap to the bound net of gas by branch and bound, as far as that is quick.
+        warm_start: dual prices of an earlier plan, numeraire per raw unit, to start from.
 
     Raises:
         InputError: unknown or unpriced tokens, nothing held, or a settlement that the loan policy forbids.
-        Infeasible: no trade reaches the target; names the token and the best that can be reached.
+        Infeasible: no trade reaches the target; names what binds and the best that can be reached.
     """
     valuation = Valuation(snapshot, portfolio)
     valuation.check()
-    drifts = valuation.drifts_bps(portfolio.holdings)
-    token, drift = worst(drifts)
-    if abs(drift) <= portfolio.tolerance_bps:
+    drifts = valuation.drifts_bps(valuation.tradable)
+    token, drift = worst({each: drift / max(valuation.tolerance_bps(each), 1e-9) for each, drift in drifts.items()})
+    if abs(drift) <= 1:
+        token, drift = worst(drifts)
         reason = (
-            f"every weight is within {portfolio.tolerance_bps} bp of its target; "
+            f"every weight is within {valuation.tolerance_bps(token)} bp of its target; "
             f"{valuation.symbol(token)} is farthest, {drift:+.1f} bp"
         )
         return _hold(valuation, reason, snapshot_hash)
     borrow = needs_loan(portfolio.loan, portfolio.settlement)
+    price = gas_price_of(valuation)
+    universe = universe_of(valuation, price)
+    problem = pose(valuation, universe, price)
+    if not problem.shares:
+        return _hold(valuation, "the rules leave nothing to trade", snapshot_hash)
     window = Window(
         snapshot.timestamp + DEADLINE_SECONDS if deadline is None else deadline, first_block, last_block
     )
-    problem = pose(valuation, max_hops)
-    candidates = _candidates(problem, window, borrow, balances_are_holdings)
+    candidates = _candidates(problem, window, borrow, balances_are_holdings, prove, warm_start)
     if not candidates:
         raise Infeasible("the flows found do not survive exact replay on this snapshot")
-    best = max(candidates, key=lambda candidate: (_within(valuation, candidate), candidate.net))
-    if not _within(valuation, best):
-        raise _unreached(problem, best)
+    best = max(candidates, key=lambda candidate: (_within(candidate), candidate.net))
+    if not _within(best):
+        raise unreachable(problem, best.proposal.solution)
     reason = (
-        f"{valuation.symbol(token)} is {drift:+.1f} bp from its target, beyond {portfolio.tolerance_bps} bp"
+        f"{valuation.symbol(token)} is {drifts[token]:+.1f} bp from its target, "
+        f"beyond {valuation.tolerance_bps(token)} bp"
     )
-    return _plan(problem, best, reason, snapshot_hash)
+    return _plan(best, reason, snapshot_hash)
 
 
-def _candidates(problem: Problem, window: Window, borrow: bool, weights: bool) -> list[_Candidate]:
+def _candidates(
+    problem: Problem,
+    window: Window,
+    borrow: bool,
+    weights: bool,
+    prove: bool,
+    warm_start: Mapping[Address, float] | None,
+) -> list[_Candidate]:
     """What survives replay. Where every lender locks a pool that is used, the pools that lenders lock are
     left out."""
-    lenders = problem.valuation.snapshot.lenders
-    free = [edge for edge in problem.market.edges if not any(lender.blocks(edge.pool) for lender in lenders)]
     try:
-        found = [_candidate(problem, proposal, window, borrow, weights) for proposal in solve(problem)]
+        proposals = propose(problem, prove=prove, warm_start=warm_start)
+        found = [_candidate(problem, proposal, window, borrow, weights) for proposal in proposals]
     except Infeasible:
-        if not borrow or len(free) == len(problem.market.edges):
+        unlocked = _unlocked(problem)
+        if not borrow or unlocked is problem.universe:
             raise
-        found = [
-            _candidate(problem, proposal, window, borrow, weights) for proposal in solve(problem, only=free)
-        ]
+        problem = replace(problem, universe=unlocked)
+        proposals = propose(problem, prove=prove, warm_start=warm_start)
+        found = [_candidate(problem, proposal, window, borrow, weights) for proposal in proposals]
     return [candidate for candidate in found if candidate is not None]
+
+
+def _unlocked(problem: Problem) -> Universe:
+    """The universe without the pools that some lender locks while its loan is open."""
+    lenders, universe = problem.valuation.snapshot.lenders, problem.universe
+    locked = [
+        pool for pool in universe.market.book.pools if any(lender.blocks(pool) for lender in lenders)
+    ]
+    return universe.without(locked) if locked else universe
 
 
 def _candidate(
@@ -115,31 +147,35 @@ def _candidate(
 ) -> _Candidate | None:
     """Loans, steps and exact amounts for a proposal; None where the exact pools refuse it."""
     loans: tuple[Loan, ...] = ()
+    valuation = problem.valuation
     if borrow:
         problem, proposal, loans = _fund(problem, proposal)
-    steps, pulls = _steps(problem, proposal, loans)
-    holdings = problem.valuation.portfolio.holdings
-    snapshot = problem.valuation.snapshot
+    steps, pulls = _steps(problem, proposal.solution, loans)
     try:
-        outcome = replay(draft(steps, pulls, window), snapshot, holdings)
+        outcome = replay(draft(steps, pulls, window), valuation.snapshot, valuation.funds)
     except (ExecutionReverted, PoolError):
         return None
-    program = bounded(
-        steps, outcome.pulls, outcome.balance_changes, problem.valuation, window, weights=weights
-    )
-    gas = estimate_gas(program, snapshot.pool_by_address, loans)
-    after = {token: holdings.get(token, 0) for token in problem.valuation.tokens}
+    after = {token: valuation.funds.get(token, 0) for token in valuation.tokens}
     for token, change in outcome.balance_changes.items():
         after[token] = after.get(token, 0) + change
-    net = problem.valuation.value(after) - gas * problem.gas_price
-    return _Candidate(program, outcome, loans, after, gas, net, problem.marginal_prices(proposal))
+    program = bounded(
+        steps,
+        outcome.pulls,
+        outcome.balance_changes,
+        valuation,
+        window,
+        final=valuation.weights(after) if weights and not valuation.reserved else None,
+    )
+    spent = bill(program, outcome, valuation.snapshot, loans, problem.price)
+    net = valuation.value(after) - spent.cost
+    return _Candidate(problem, proposal, program, outcome, loans, after, spent, net)
 
 
 def _fund(problem: Problem, proposal: Proposal) -> tuple[Problem, Proposal, tuple[Loan, ...]]:
     """Lenders for what is sold, and flows over the same pools that leave room for their premiums."""
     loans: tuple[Loan, ...] = ()
     for _ in range(LOAN_ROUNDS):
-        loans = _lenders(problem, proposal)
+        loans = _lenders(problem, proposal.solution)
         premiums = {
             token: loan.lender.premium(token, amount) for loan in loans for token, amount in loan.amounts
         }
@@ -147,52 +183,53 @@ def _fund(problem: Problem, proposal: Proposal) -> tuple[Problem, Proposal, tupl
             token: premiums.get(token, 0) - problem.premiums.get(token, 0)
             for token in sorted(premiums.keys() | problem.premiums.keys())
         }
-        if (
-            sum(abs(problem.valuation.value({token: amount})) for token, amount in change.items())
-            <= problem.dust
-        ):
+        moved = sum(abs(problem.valuation.value({token: amount})) for token, amount in change.items())
+        if moved <= DUST_SHARE * problem.sold_value:
             break
-        problem = replace(problem, premiums=premiums)
-        proposal = solve_again(problem, proposal)
+        problem = premised(problem, premiums)
+        old = proposal.solution
+        proposal = replace(proposal, solution=best_flows(problem, proposal.market, old.start_for(proposal.market), NEAR))
     return problem, proposal, loans
 
 
-def _lenders(problem: Problem, proposal: Proposal) -> tuple[Loan, ...]:
+def _lenders(problem: Problem, solution: Solution) -> tuple[Loan, ...]:
     valuation = problem.valuation
     return choose_loans(
         valuation.snapshot.lenders,
-        _sold(problem, proposal),
-        [flow.edge.pool for flow in proposal.flows],
+        _sold(problem, solution),
+        [trade.pool for trade in solution.trades()],
         price=lambda token: valuation.prices[token],
-        gas_price=problem.gas_price,
+        gas_price=problem.price.per_gas,
         name=valuation.symbol,
     )
 
 
-def _sold(problem: Problem, proposal: Proposal) -> dict[Address, int]:
+def _sold(problem: Problem, solution: Solution) -> dict[Address, int]:
     """Raw units that the owner gives up per token, premium included; everything of tokens that are not
     wanted."""
-    portfolio = problem.valuation.portfolio
+    valuation, dust = problem.valuation, DUST_SHARE * problem.sold_value
     sold: dict[Address, int] = {}
-    for token, value in problem.outflows(proposal).items():
-        held = portfolio.holdings.get(token, 0)
-        amount = round(value / problem.valuation.prices[token]) + problem.premiums.get(token, 0)
-        if amount > 0 and value > problem.dust:
-            whole = not portfolio.targets_wad.get(token, 0) and amount > held * (1 - 1e-6)
+    for token, place in problem.places.items():
+        value, held = -float(solution.added[place]), valuation.tradable.get(token, 0)
+        amount = round(value / valuation.prices[token]) + problem.premiums.get(token, 0)
+        if amount > 0 and value > dust:
+            whole = not problem.shares[token].most and amount > held * (1 - 1e-6)
             sold[token] = held if whole else min(amount, held)
     return sold
 
 
 def _steps(
-    problem: Problem, proposal: Proposal, loans: Sequence[Loan]
+    problem: Problem, solution: Solution, loans: Sequence[Loan]
 ) -> tuple[list[Step], dict[Address, int]]:
     """The steps, and the most that they pull."""
-    owed = _sold(problem, proposal)
-    legs = legs_of(in_order(proposal.flows, proposal.order))
-    bought = frozenset(token for token, value in problem.outflows(proposal).items() if value < -problem.dust)
+    owed = _sold(problem, solution)
+    lent = {token: amount for loan in loans for token, amount in loan.amounts}
+    dust = DUST_SHARE * problem.sold_value
+    bought = frozenset(token for token, place in problem.places.items() if solution.added[place] > dust)
+    funds = {token: float(amount) for token, amount in (lent if loans else owed).items()}
+    legs = ordered(legs_of(solution), funds).legs
     if not loans:
         return swap_steps(legs, owed, bought, False), owed
-    lent = {token: amount for loan in loans for token, amount in loan.amounts}
     swaps = swap_steps(legs, lent, bought, True)
     steps: list[Step] = [*(loan.step for loan in loans), *swaps]
     if problem.valuation.portfolio.settlement is Settlement.DELIVER_FIRST:
@@ -204,32 +241,18 @@ def _steps(
     return [*steps, *(Pull(token, None) for token in sorted(lent))], owed
 
 
-def _within(valuation: Valuation, candidate: _Candidate) -> bool:
-    drifts = valuation.drifts_bps(candidate.holdings)
-    return abs(worst(drifts)[1]) <= valuation.portfolio.tolerance_bps
-
-
-def _unreached(problem: Problem, candidate: _Candidate) -> Infeasible:
-    """Names the token that keeps the target out of reach, and how far it can be brought."""
-    valuation = problem.valuation
-    drifts = valuation.drifts_bps(candidate.holdings)
-    scarce = [token for token, drift in drifts.items() if drift < -valuation.portfolio.tolerance_bps]
-    token, drift = worst(drifts, scarce or None)
-    amount = format_amount(candidate.holdings.get(token, 0), valuation.snapshot.tokens[token].decimals)
-    weight = valuation.target(token) + drift / 10_000
-    verb = "bought up to" if drift < 0 else "sold down to"
-    return Infeasible(
-        f"not enough liquidity: {valuation.symbol(token)} can be {verb} {amount} only, "
-        f"a weight of {weight:.2%} where {valuation.target(token):.2%} is wanted"
-        + "".join(f"; {note}" for note in problem.refusals),
-        path=f"targets.{valuation.symbol(token)}",
-    )
+def _within(candidate: _Candidate) -> bool:
+    valuation = candidate.problem.valuation
+    if valuation.portfolio.landing is Landing.NEAREST:
+        return True
+    drifts = valuation.drifts_bps(valuation.net_of_reserved(candidate.holdings))
+    return all(abs(drift) <= valuation.tolerance_bps(token) for token, drift in drifts.items())
 
 
 def _hold(valuation: Valuation, reason: str, snapshot_hash: str) -> Plan:
     snapshot, portfolio = valuation.snapshot, valuation.portfolio
-    holdings = {token: portfolio.holdings.get(token, 0) for token in valuation.tokens}
-    value = valuation.value(holdings)
+    holdings = {token: valuation.funds.get(token, 0) for token in valuation.tokens}
+    value = valuation.value(valuation.tradable)
     return Plan(
         chain_id=snapshot.chain_id,
         block_number=snapshot.block_number,
@@ -251,52 +274,51 @@ def _hold(valuation: Valuation, reason: str, snapshot_hash: str) -> Plan:
         snapshot_hash=snapshot_hash,
         settlement=portfolio.settlement.value,
         tolerance_bps=portfolio.tolerance_bps,
+        landing=portfolio.landing.value,
+        reserved=dict(valuation.reserved),
     )
 
 
-def _plan(problem: Problem, best: _Candidate, reason: str, snapshot_hash: str) -> Plan:
+def _plan(best: _Candidate, reason: str, snapshot_hash: str) -> Plan:
     """The plan of the chosen candidate, every figure from its exact replay."""
-    valuation = problem.valuation
-    held = {token: valuation.portfolio.holdings.get(token, 0) for token in best.holdings}
-    swaps = _planned_swaps(best)
-    loans = _planned_loans(best)
-    before, after = valuation.value(held), valuation.value(best.holdings)
+    problem, valuation = best.problem, best.problem.valuation
+    swaps, loans = _planned_swaps(best), _planned_loans(best)
+    net_after = valuation.net_of_reserved(best.holdings)
+    before, after = valuation.value(valuation.tradable), valuation.value(net_after)
+    pools = valuation.snapshot.pool_by_address
     fees = sum(
-        valuation.prices[swap.token_in]
-        * swap.amount_in
-        * valuation.snapshot.pool_by_address[swap.pool].fee_pips
-        / PIPS
-        for swap in swaps
+        valuation.prices[swap.token_in] * swap.amount_in * pools[swap.pool].fee_pips / PIPS for swap in swaps
     )
     premium = sum(valuation.prices[loan.token] * loan.premium for loan in loans)
-    cost = Cost(fees, before - after - fees - premium, premium, best.gas * problem.gas_price)
+    cost = Cost(fees, before - after - fees - premium, premium, best.bill.cost)
     touched = {swap.token_in for swap in swaps} | {swap.token_out for swap in swaps} | set(valuation.tokens)
     touched |= valuation.portfolio.prices.keys() & valuation.prices_e36.keys()
-    proof = certify(valuation, best.holdings, best.marginal)
+    bands = bands_of(problem, net_after)
     return replace(
         _hold(valuation, reason, snapshot_hash),
         swaps=swaps,
         loans=loans,
         pulls=dict(best.outcome.pulls),
         program=best.program,
-        holdings_before=held,
+        holdings_before={token: valuation.funds.get(token, 0) for token in best.holdings},
         holdings_after=dict(best.holdings),
         prices={token: valuation.price_texts[token] for token in sorted(touched)},
         value_before=before,
         value_after=after,
         cost=cost,
-        gas_estimate=best.gas,
+        gas_estimate=best.bill.gas,
         verdict=Verdict.TRADE,
         notes=(
-            *problem.notes,
-            *problem.refusals,
+            *((f"prices: {valuation.snapshot.price_source}",) if valuation.snapshot.price_source else ()),
+            *problem.price.notes,
+            *problem.universe.notes,
+            *best.proposal.notes,
             *_price_notes(cost),
             *_loan_notes(valuation.portfolio, best.loans),
-            *((proof.note,) if proof else ()),
         ),
-        upper_bound=proof.upper_bound if proof else None,
-        gap_bps=proof.gap_bps if proof else None,
-        dual_prices=proof.dual_prices if proof else {},
+        bands=bands,
+        certificate=certify(problem, best.proposal.evidence, bands, after, best.bill.cost),
+        excluded=problem.universe.excluded,
     )
 
 

@@ -1,27 +1,37 @@
-"""A rebalance as the optimiser sees it: values to sell and to buy, over the part of the swap graph that can
-carry them."""
+"""A rebalance as the optimiser sees it: which tokens move, what of them is held, which shares are wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from math import exp
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from router import graph
+import numpy as np
+
 from router.errors import Infeasible
 from router.fixed_point import BPS
-from router.optimiser.baseline import Proposal, propose, resolve
-from router.optimiser.market import Edge, Goal, Market
+from router.optimiser.dual import Goal, Solution
+from router.optimiser.kernels import Ints
+from router.optimiser.market import Market
+from router.planner.gas import GasPrice
+from router.planner.universe import Universe
 from router.planner.valuation import Valuation
+from router.portfolio import Landing, TokenRule, Trade
 from router.tokens import Address
 
-CURVE_MARGIN = 1.1
-"""How much of the sold value a single pool's curve covers."""
-IDLE_SHARE = 0.1
-"""A token that is off by less than this share of the tolerance is left alone."""
-DUST_SHARE = 1e-6
-"""Value moved, as a share of all that is sold, below which a token counts as unchanged."""
 TYPICAL_SWAP_GAS = 100_000
+SETTLED_BPS = 1e-6
+"""A drift below this, in bp, is none."""
+FREE = TokenRule()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Of the final value of all tokens that move: what one may be, and what it is wanted to be."""
+
+    least: float
+    wanted: float
+    most: float
 
 
 @dataclass(frozen=True)
@@ -29,171 +39,199 @@ class Problem:
     """One rebalance to solve.
 
     Attributes:
-        sold_value: numeraire value that has to be sold, costs left out.
-        gas_price: numeraire per unit of gas.
-        refusals: which pools were refused, for people.
-        idle: held or wanted tokens that are near enough to their target to be left alone.
+        shares: by token that moves; all other held or wanted tokens keep what they have.
         premiums: raw units per token that repaying its loan takes on top.
     """
 
     valuation: Valuation
-    market: Market
-    sold_value: float
-    gas_price: float
-    max_hops: int
-    idle: frozenset[Address]
-    notes: tuple[str, ...] = ()
-    refusals: tuple[str, ...] = ()
+    universe: Universe
+    price: GasPrice
+    shares: Mapping[Address, Share]
     premiums: Mapping[Address, int] = field(default_factory=dict)
 
     @property
-    def dust(self) -> float:
-        return DUST_SHARE * self.sold_value
+    def market(self) -> Market:
+        return self.universe.market
+
+    @cached_property
+    def places(self) -> dict[Address, int]:
+        """Of the moving tokens, in the book."""
+        return {token: self.market.book.place[token] for token in self.shares}
+
+    @cached_property
+    def ends(self) -> Ints:
+        return np.array(sorted(self.places.values()), dtype=np.int64)
+
+    @cached_property
+    def held(self) -> dict[Address, float]:
+        """Value per moving token, premiums already spent."""
+        prices, tradable = self.valuation.prices, self.valuation.tradable
+        return {
+            token: (tradable.get(token, 0) - self.premiums.get(token, 0)) * prices[token]
+            for token in self.shares
+        }
 
     @property
-    def goal(self) -> Goal:
-        """Idle tokens neither held nor wanted; premiums already spent."""
-        valuation = self.valuation
-        held, weights = [], []
-        for token, price in zip(self.market.tokens, self.market.prices, strict=True):
-            active = token not in self.idle and token in valuation.tokens
-            amount = valuation.portfolio.holdings.get(token, 0) - self.premiums.get(token, 0)
-            held.append(amount * price if active else 0.0)
-            weights.append(valuation.target(token) if active else 0.0)
-        total = sum(weights)
-        return Goal(tuple(held), tuple(weight / total for weight in weights), self.sold_value)
+    def value(self) -> float:
+        """Of all that moves."""
+        return sum(self.held.values())
 
-    def outflows(self, proposal: Proposal) -> dict[Address, float]:
-        """Value sent less value received through pools, of every token of the flows that is held or
-        wanted."""
-        net: dict[Address, float] = {}
-        for flow in proposal.flows:
-            net[flow.edge.token_in] = net.get(flow.edge.token_in, 0.0) + flow.value_in
-            net[flow.edge.token_out] = net.get(flow.edge.token_out, 0.0) - flow.value_out
-        ends = set(self.valuation.tokens) - self.idle
-        return {token: value for token, value in sorted(net.items()) if token in ends}
+    @cached_property
+    def sold_value(self) -> float:
+        """Value that has to be sold, costs left out."""
+        value = self.value
+        return sum(max(self.held[token] - share.wanted * value, 0.0) for token, share in self.shares.items())
 
-    def marginal_prices(self, proposal: Proposal) -> dict[Address, float]:
-        """Numeraire per raw unit at which the proposal's pools stop trading, of the tokens of its flows."""
-        market, logs = self.market, proposal.solution.log_prices
-        touched = {place for flow in proposal.flows for place in (flow.edge.source, flow.edge.sink)}
-        return {market.tokens[k]: market.prices[k] * exp(logs[k]) for k in sorted(touched)}
+    def value_after(self, solution: Solution) -> dict[Address, float]:
+        """Final value per moving token."""
+        added = solution.added
+        return {token: self.held[token] + float(added[self.places[token]]) for token in self.shares}
+
+    def goal(self, market: Market, wanted: Mapping[Address, float] | None = None) -> Goal:
+        """For a market of the same book; `wanted` in place of the shares' own."""
+        held, shares = np.zeros(market.columns), np.zeros(market.columns)
+        for token, share in self.shares.items():
+            column = market.column[self.places[token]]
+            held[column] += self.held[token]
+            shares[column] += share.wanted if wanted is None else wanted[token]
+        return Goal(held, shares / shares.sum())
 
 
-def pose(valuation: Valuation, max_hops: int) -> Problem:
-    """Chooses the tokens to trade and the pools to trade them through.
+def pose(valuation: Valuation, universe: Universe, price: GasPrice) -> Problem:
+    """The problem of a portfolio.
 
     Raises:
-        Infeasible: a token to trade has no usable pool, or no path leads from what is sold to what is bought.
+        Infeasible: rules keep a token farther from its target than its tolerance, no admitted pool trades a
+            token, or no path of pools joins those to sell and those to buy.
     """
-    snapshot, portfolio = valuation.snapshot, valuation.portfolio
-    gas_price, notes = _gas_price(valuation)
-    drifts = valuation.drifts_bps(portfolio.holdings)
-    total = valuation.value(portfolio.holdings)
-    idle = _idle(drifts, portfolio.tolerance_bps, BPS * TYPICAL_SWAP_GAS * gas_price / total)
-    sources = {token for token, drift in drifts.items() if drift > 0 and token not in idle}
-    sinks = {token for token, drift in drifts.items() if drift < 0 and token not in idle}
-    sold_value = sum(drifts[token] for token in sorted(sources)) / BPS * total
-    taxed = {token for token, tax in snapshot.transfer_tax_bps.items() if tax}
-    _refuse_taxed(valuation, (sources | sinks) & taxed)
-    whole = graph.build(
-        snapshot.pools,
-        valuation.prices,
-        traded_value=sold_value,
-        ends=sources | sinks,
-        allow=portfolio.allow_tokens,
-        deny=portfolio.deny_tokens,
-        taxed=taxed,
-        symbols={token.address: token.symbol for token in snapshot.tokens.values()},
-    )
-    swaps = graph.between(whole, sources, sinks, max_hops)
-    _require_paths(valuation, whole, swaps, sources=sources, sinks=sinks, max_hops=max_hops)
-    market = _market(valuation, swaps, CURVE_MARGIN * sold_value, gas_price)
-    return Problem(valuation, market, sold_value, gas_price, max_hops, idle, notes, swaps.notes)
+    shares = _shares(valuation, price)
+    _require_pools(valuation, universe, shares)
+    return Problem(valuation, universe, price, shares)
 
 
-def solve(problem: Problem, only: Iterable[Edge] | None = None) -> Sequence[Proposal]:
-    """Proposals to replay, the most promising first.
+def _shares(valuation: Valuation, price: GasPrice) -> dict[Address, Share]:
+    weights = valuation.weights(valuation.tradable)
+    landing = valuation.portfolio.landing
+    fixed, wanted = _settled(valuation, weights, _idle(valuation, weights, price))
+    if landing is not Landing.NEAREST:
+        _require_within(valuation, {**{token: weights[token] for token in fixed}, **wanted})
+    moving = sum(wanted.values())
+    if not wanted or moving <= 0:
+        return {}
 
-    Args:
-        only: pools to choose from; None takes all of the market's.
-    """
-    market = problem.market if only is None else problem.market.with_edges(only)
-    return propose(market, problem.goal, problem.max_hops)
+    def share(token: Address) -> Share:
+        if landing is not Landing.BAND:
+            return Share(*(wanted[token] / moving,) * 3)
+        target, room = valuation.target(token), valuation.tolerance_bps(token) / BPS
+        least, most = max(target - room, 0.0) / moving, min(target + room, 1.0) / moving
+        rule = valuation.portfolio.rules.get(token, FREE).trade
+        if rule is Trade.BUY:
+            least = max(least, min(weights[token] / moving, most))
+        if rule is Trade.SELL:
+            most = min(most, max(weights[token] / moving, least))
+        return Share(least, wanted[token] / moving, most)
 
-
-def solve_again(problem: Problem, proposal: Proposal) -> Proposal:
-    """The proposal adapted to the problem's premiums, over the same pools."""
-    return resolve(problem.market, problem.goal, proposal)
-
-
-def _gas_price(valuation: Valuation) -> tuple[float, tuple[str, ...]]:
-    """Numeraire per unit of gas, and what was assumed."""
-    snapshot, asked = valuation.snapshot, valuation.portfolio.gas_price_wei
-    wei = snapshot.base_fee_wei if asked is None else asked
-    source = (f"prices: {snapshot.price_source}",) if snapshot.price_source else ()
-    if wei is None:
-        return 0.0, (*source, "gas is counted as free: neither a gas price nor a base fee is known")
-    if wei and snapshot.native_token not in valuation.prices:
-        return 0.0, (*source, "gas is counted as free: the native token has no price")
-    return wei * valuation.prices.get(snapshot.native_token, 0.0), source
+    return {token: share(token) for token in sorted(wanted)}
 
 
-def _idle(drifts: Mapping[Address, float], tolerance_bps: float, swap_bps: float) -> frozenset[Address]:
-    """Tokens near their target, or whose whole drift is worth less than one swap's gas, while others are
+def _settled(
+    valuation: Valuation, weights: Mapping[Address, float], idle: frozenset[Address]
+) -> tuple[frozenset[Address], dict[Address, float]]:
+    """(tokens that keep what they have, share of the whole value wanted of each other): where a rule keeps a
+    token from its target, the others divide the rest in proportion to theirs."""
+    rules = valuation.portfolio.rules
+    fixed = {token for token in weights if rules.get(token, FREE).trade is Trade.NONE} | idle
+    while True:
+        moving = [token for token in weights if token not in fixed]
+        targets = {token: valuation.target(token) for token in moving}
+        total, left = sum(targets.values()), sum(weights[token] for token in moving)
+        if not total:
+            return frozenset(weights), {}
+        wanted = {token: target / total * left for token, target in targets.items()}
+        stuck = {
+            token
+            for token in moving
+            if (rules.get(token, FREE).trade is Trade.BUY and wanted[token] < weights[token])
+            or (rules.get(token, FREE).trade is Trade.SELL and wanted[token] > weights[token])
+        }
+        if not stuck:
+            return frozenset(fixed), wanted
+        fixed |= stuck
+
+
+def _idle(
+    valuation: Valuation, weights: Mapping[Address, float], price: GasPrice
+) -> frozenset[Address]:
+    """Tokens at their target, or whose whole drift is worth less than one swap's gas, while others are
     not."""
-    limit = max(IDLE_SHARE * tolerance_bps, min(swap_bps, tolerance_bps))
-    idle = frozenset(token for token, drift in drifts.items() if abs(drift) <= limit)
+    value = valuation.value(valuation.tradable)
+    swap_bps = TYPICAL_SWAP_GAS * price.per_gas / value * BPS
+    drifts = {token: (weight - valuation.target(token)) * BPS for token, weight in weights.items()}
+
+    def small(token: Address) -> bool:
+        return abs(drifts[token]) <= max(SETTLED_BPS, min(swap_bps, valuation.tolerance_bps(token)))
+
+    idle = frozenset(token for token in drifts if small(token))
     active = [drift for token, drift in drifts.items() if token not in idle]
-    balanced = abs(sum(active)) <= tolerance_bps / 2
-    return idle if balanced and min(active) < 0 < max(active) else frozenset()
+    if not active:
+        return frozenset()
+    least = min(valuation.tolerance_bps(token) for token in weights)
+    return idle if abs(sum(active)) <= least / 2 and min(active) < 0 < max(active) else frozenset()
 
 
-def _refuse_taxed(valuation: Valuation, tokens: Set[Address]) -> None:
-    for token in sorted(tokens):
-        raise Infeasible(
-            f"{valuation.symbol(token)} keeps part of every transfer and can't be traded exactly"
-        )
-
-
-def _require_paths(
-    valuation: Valuation,
-    whole: graph.SwapGraph,
-    pruned: graph.SwapGraph,
-    *,
-    sources: Set[Address],
-    sinks: Set[Address],
-    max_hops: int,
-) -> None:
-    for swaps, reason in (
-        (whole, "no usable pool trades it"),
-        (pruned, f"no path of at most {max_hops} pools"),
-    ):
-        for token in sorted(sources | sinks):
-            if token not in swaps.graph:
-                name, verb = valuation.symbol(token), "bought" if token in sinks else "sold"
-                refusals = "".join(f"; {note}" for note in whole.notes)
-                raise Infeasible(f"{reason}: no {name} can be {verb}{refusals}", path=f"targets.{name}")
-
-
-def _market(valuation: Valuation, swaps: graph.SwapGraph, limit: float, gas_price: float) -> Market:
-    tokens = tuple(sorted(swaps.graph))
-    place = {token: k for k, token in enumerate(tokens)}
-    prices = valuation.prices
-    edges = tuple(
-        Edge(
-            hop.pool,
-            hop.token_in,
-            hop.token_out,
-            place[hop.token_in],
-            place[hop.token_out],
-            prices[hop.token_in],
-            prices[hop.token_out],
-            hop.rate,
-            hop.depth,
-            hop.pool.gas * gas_price,
-            limit,
-        )
-        for hop in swaps.hops()
+def _require_within(valuation: Valuation, reachable: Mapping[Address, float]) -> None:
+    """Refuses targets that rules put out of reach."""
+    off = {
+        token: (weight - valuation.target(token)) * BPS
+        for token, weight in reachable.items()
+        if abs(weight - valuation.target(token)) * BPS > valuation.tolerance_bps(token)
+    }
+    if not off:
+        return
+    rules = valuation.portfolio.rules
+    binding = sorted(
+        f"{valuation.symbol(token)} may {_may(rule.trade)}"
+        for token, rule in rules.items()
+        if rule.trade is not Trade.BOTH and token in reachable
     )
-    return Market(tokens, tuple(prices[token] for token in tokens), edges)
+    token = max(sorted(off), key=lambda each: abs(off[each]))
+    raise Infeasible(
+        f"{'; '.join(binding)}: {valuation.symbol(token)} then ends {off[token]:+.1f} bp from its target, "
+        f"beyond {valuation.tolerance_bps(token)} bp; the best that can be reached is "
+        + ", ".join(f"{valuation.symbol(each)} {weight:.2%}" for each, weight in sorted(reachable.items()))
+        + "; landing 'nearest' goes there",
+        path=f"rules.{valuation.symbol(token)}" if token in rules else "rules",
+    )
+
+
+def _may(trade: Trade) -> str:
+    return {Trade.NONE: "not be traded", Trade.BUY: "only be bought"}.get(trade, "only be sold")
+
+
+def _require_pools(valuation: Valuation, universe: Universe, shares: Mapping[Address, Share]) -> None:
+    """Refuses what no admitted pool, or no path of them, can bring about."""
+    taxed = valuation.snapshot.transfer_tax_bps
+    market, book = universe.market, universe.market.book
+    refusals = "".join(f"; {note}" for note in universe.notes)
+    for token in shares:
+        name = valuation.symbol(token)
+        if taxed.get(token):
+            raise Infeasible(
+                f"{name} keeps part of every transfer and can't be traded exactly", path=f"targets.{name}"
+            )
+        if token not in book.place or market.column[book.place[token]] < 0:
+            verb = "sold" if not valuation.target(token) else "traded"
+            raise Infeasible(
+                f"no usable pool trades it: no {name} can be {verb}{refusals}", path=f"targets.{name}"
+            )
+    groups = [group & shares.keys() for group in universe.groups if group & shares.keys()]
+    if len(groups) > 1:
+        names = sorted(", ".join(sorted(map(valuation.symbol, group))) for group in groups)
+        raise Infeasible(f"no path of usable pools joins {' and '.join(names)}{refusals}")
+
+
+def premised(problem: Problem, premiums: Mapping[Address, int]) -> Problem:
+    """The same problem with premiums to pay."""
+    return replace(problem, premiums=dict(premiums))
+
+

@@ -1,20 +1,20 @@
-"""Flows become steps: an order, integer amounts, and who pays whom.
+"""Legs become steps: integer amounts, and who pays whom.
 
-A token's first use is a literal amount where it comes from the owner or a loan, a share of what earlier
-steps paid where it does not, and the remainder where nothing may be left; so a program survives small moves
-of the pools, and leaves no dust.
+A leg's amount is a literal where the owner pays the pool directly or a loan is split, a share of what is in
+the ledger where it depends on earlier swaps, and the remainder where nothing may be left; so a program
+survives small moves of the pools, and leaves no dust.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from itertools import pairwise
 
 from router.fixed_point import SHARE_ONE
-from router.optimiser.market import Flow
+from router.planner.flows import Leg
 from router.pools.balancer_v2_weighted import BalancerV2WeightedPool
-from router.pools.base import Pool
 from router.pools.uniswap_v2 import UniswapV2Pool
 from router.pools.uniswap_v3 import UniswapV3Pool
 from router.program import AmountMode, Payer, Pull, Recipient, Step, Swap
@@ -24,38 +24,13 @@ OWNER_PAID = frozenset({UniswapV2Pool.kind, UniswapV3Pool.kind})
 """Pools that the owner can pay directly."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One swap before its amount is an integer. Amounts are raw units, as floats."""
-
-    pool: Pool
-    token_in: Address
-    token_out: Address
-    amount_in: float
-    amount_out: float
-
-
-def legs_of(flows: Sequence[Flow]) -> list[Leg]:
-    """Flows in raw units, in the same order."""
-    return [
-        Leg(
-            flow.edge.pool,
-            flow.edge.token_in,
-            flow.edge.token_out,
-            flow.value_in / flow.edge.price_in,
-            flow.value_out / flow.edge.price_out,
-        )
-        for flow in flows
-    ]
-
-
 def swap_steps(
-    legs: Sequence[Leg], sold: Mapping[Address, int], bought: frozenset[Address], borrowed: bool
+    legs: Sequence[Leg], sold: Mapping[Address, int], bought: Set[Address], borrowed: bool
 ) -> list[Step]:
     """Pulls and swaps.
 
     Args:
-        legs: in execution order; all legs out of one token are adjacent.
+        legs: in execution order.
         sold: raw units of each token that come from the owner, or from a loan where `borrowed`.
         bought: tokens of which a part stays with the owner.
         borrowed: the sold tokens are already in the ledger.
@@ -65,17 +40,31 @@ def swap_steps(
     for leg in legs:
         outgoing[leg.token_in].append(leg)
         incoming[leg.token_out].append(leg)
-    steps: list[Step] = []
+    fed = _feeders(incoming, outgoing, bought | sold.keys())
+    legs = _adjacent(legs, fed, outgoing)
+    known: dict[int, list[Step]] = {}
     for token, going in outgoing.items():
-        received = sum(leg.amount_out for leg in incoming[token])
-        if received:
-            steps += _from_ledger(token, going, received, sold.get(token, 0), token in bought, borrowed)
-        elif borrowed:
-            steps += _literals(going, sold[token], Payer.EXECUTOR)
+        if token not in incoming:
+            known |= _known(going, sold.get(token, 0), borrowed)
+    steps: list[Step] = []
+    ledger = {token: float(sold.get(token, 0)) for token in incoming}
+    awaited = {token: len(coming) for token, coming in incoming.items()}
+    left = {token: len(going) for token, going in outgoing.items()}
+    for leg in legs:
+        token = leg.token_in
+        if id(leg) in known:
+            steps += known[id(leg)]
         else:
-            steps += _from_owner(token, going, sold[token])
+            if left[token] == len(outgoing[token]) and sold.get(token) and not borrowed:
+                steps.append(Pull(token, sold[token]))
+            keeps = left[token] > 1 or awaited[token] > 0 or token in bought
+            steps += _from_ledger(leg, ledger[token], keeps)
+            ledger[token] -= leg.amount_in
+        left[token] -= 1
+        awaited[leg.token_out] -= 1
+        ledger[leg.token_out] += leg.amount_out
     steps = [_to_owner(step) if _is_final(step, outgoing) else step for step in steps]
-    return _chain(steps, incoming, outgoing, sold, bought)
+    return _chain(steps, fed)
 
 
 def _swap(leg: Leg, mode: AmountMode, amount: int = 0, payer: Payer = Payer.EXECUTOR) -> Swap:
@@ -88,49 +77,36 @@ def _swap(leg: Leg, mode: AmountMode, amount: int = 0, payer: Payer = Payer.EXEC
     return swap
 
 
-def _literals(legs: Sequence[Leg], amount: int, payer: Payer) -> list[Step]:
-    """Splits a known amount over legs; the last takes what rounding leaves."""
-    total = sum(leg.amount_in for leg in legs)
-    left = amount
-    steps: list[Step] = []
+def _known(legs: Sequence[Leg], amount: int, borrowed: bool) -> dict[int, list[Step]]:
+    """Splits a known amount over legs, the last taking what rounding leaves. The owner pays pools directly
+    where they allow it; what the others need is borrowed, or pulled before the first of them."""
+    total, left = sum(leg.amount_in for leg in legs), amount
+    parts: list[int] = []
     for leg in legs[:-1]:
-        part = min(int(amount * (leg.amount_in / total)), left)
-        left -= part
-        if part:
-            steps.append(_swap(leg, AmountMode.LITERAL, part, payer))
-    if left:
-        last_mode = AmountMode.LITERAL if payer is Payer.OWNER else AmountMode.REMAINDER
-        steps.append(_swap(legs[-1], last_mode, left if payer is Payer.OWNER else 0, payer))
+        parts.append(min(int(amount * (leg.amount_in / total)), left))
+        left -= parts[-1]
+    split = [(leg, part) for leg, part in zip(legs, [*parts, left], strict=True) if part]
+    direct = {id(leg) for leg, _ in split if leg.pool.kind in OWNER_PAID and not borrowed}
+    others = [(leg, part) for leg, part in split if id(leg) not in direct]
+    steps: dict[int, list[Step]] = {id(leg): [] for leg in legs}
+    for leg, part in split:
+        if id(leg) in direct:
+            steps[id(leg)] = [_swap(leg, AmountMode.LITERAL, part, Payer.OWNER)]
+        elif leg is others[-1][0]:
+            steps[id(leg)] = [_swap(leg, AmountMode.REMAINDER)]
+        else:
+            steps[id(leg)] = [_swap(leg, AmountMode.LITERAL, part)]
+    if others and not borrowed:
+        steps[id(others[0][0])].insert(0, Pull(legs[0].token_in, sum(part for _, part in others)))
     return steps
 
 
-def _from_owner(token: Address, legs: Sequence[Leg], amount: int) -> list[Step]:
-    """The owner pays pools directly where they allow it; what the others need is pulled."""
-    direct = [leg for leg in legs if leg.pool.kind in OWNER_PAID]
-    others = [leg for leg in legs if leg.pool.kind not in OWNER_PAID]
-    if not others:
-        return _literals(direct, amount, Payer.OWNER)
-    needed = sum(leg.amount_in for leg in others)
-    pulled = int(amount * (needed / (needed + sum(leg.amount_in for leg in direct)))) if direct else amount
-    steps: list[Step] = [Pull(token, pulled), *_literals(others, pulled, Payer.EXECUTOR)]
-    return steps + (_literals(direct, amount - pulled, Payer.OWNER) if direct else [])
-
-
-def _from_ledger(
-    token: Address, legs: Sequence[Leg], received: float, sold: int, keeps: bool, borrowed: bool
-) -> list[Step]:
-    """Shares of what earlier steps paid, together with what is pulled or borrowed."""
-    steps: list[Step] = [Pull(token, sold)] if sold and not borrowed else []
-    left = received + sold
-    for place, leg in enumerate(legs):
-        if place == len(legs) - 1 and not keeps:
-            steps.append(_swap(leg, AmountMode.REMAINDER))
-            break
-        share = min(SHARE_ONE, int(leg.amount_in / left * SHARE_ONE))
-        left -= leg.amount_in
-        if share:
-            steps.append(_swap(leg, AmountMode.SHARE, share))
-    return steps
+def _from_ledger(leg: Leg, balance: float, keeps: bool) -> list[Step]:
+    """A share of what is there, or all of it where nothing has to stay."""
+    if not keeps:
+        return [_swap(leg, AmountMode.REMAINDER)]
+    share = min(SHARE_ONE, int(leg.amount_in / balance * SHARE_ONE)) if balance > 0 else 0
+    return [_swap(leg, AmountMode.SHARE, share)] if share else []
 
 
 def _is_final(step: Step, outgoing: Mapping[Address, Sequence[Leg]]) -> bool:
@@ -142,32 +118,39 @@ def _to_owner(step: Step) -> Step:
     return replace(step, recipient=Recipient.OWNER)
 
 
-def _chain(
-    steps: Sequence[Step],
+def _feeders(
     incoming: Mapping[Address, Sequence[Leg]],
     outgoing: Mapping[Address, Sequence[Leg]],
-    sold: Mapping[Address, int],
-    bought: frozenset[Address],
-) -> list[Step]:
-    """Where one swap alone feeds one Uniswap v2 swap, the first pool pays the second."""
-    follows: dict[Address, Swap] = {
-        step.token_in: step
-        for step in steps
-        if isinstance(step, Swap)
-        and step.kind == UniswapV2Pool.kind
-        and step.mode is AmountMode.REMAINDER
-        and len(incoming.get(step.token_in, ())) == len(outgoing[step.token_in]) == 1
-        and step.token_in not in sold
-        and step.token_in not in bought
-        and incoming[step.token_in][0].pool.address != step.pool
+    kept: Set[Address],
+) -> set[Address]:
+    """Tokens that one leg brings and one Uniswap v2 leg takes whole: the first pool can pay the second."""
+    return {
+        token
+        for token, going in outgoing.items()
+        if len(going) == len(incoming.get(token, ())) == 1
+        and token not in kept
+        and going[0].pool.kind == UniswapV2Pool.kind
+        and going[0].pool.address != incoming[token][0].pool.address
     }
-    moved = {id(step) for step in follows.values()}
-    chained: list[Step] = []
-    for step in steps:
-        if id(step) in moved:
+
+
+def _adjacent(legs: Sequence[Leg], fed: Set[Address], outgoing: Mapping[Address, Sequence[Leg]]) -> list[Leg]:
+    """The legs with each that is fed directly right behind its feeder."""
+    found: list[Leg] = []
+    for leg in legs:
+        if leg.token_in in fed:
             continue
-        while isinstance(step, Swap) and (after := follows.get(step.token_out)) is not None:
-            chained.append(replace(step, recipient=Recipient.NEXT_POOL))
-            step = replace(after, payer=Payer.PREPAID)  # noqa: PLW2901 - walks the chain
-        chained.append(step)
+        found.append(leg)
+        while found[-1].token_out in fed:
+            found.append(outgoing[found[-1].token_out][0])
+    return found
+
+
+def _chain(steps: Sequence[Step], fed: Set[Address]) -> list[Step]:
+    """Pools that feed another pay it."""
+    chained = list(steps)
+    for place, (step, after) in enumerate(pairwise(steps)):
+        if isinstance(step, Swap) and isinstance(after, Swap) and step.token_out == after.token_in in fed:
+            chained[place] = replace(chained[place], recipient=Recipient.NEXT_POOL)
+            chained[place + 1] = replace(after, payer=Payer.PREPAID)
     return chained

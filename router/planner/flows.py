@@ -1,0 +1,120 @@
+"""From the pools' trades to swaps in an order that can be executed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import expm1, log1p
+
+from router.optimiser.dual import PoolTrade, Solution
+from router.pools.balancer_v2_weighted import BalancerV2WeightedPool
+from router.pools.base import Pool
+from router.tokens import Address
+
+SHORT = 1e-9
+"""How much of an amount may be missing when a swap is placed: what floats lose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One swap before its amount is an integer. Amounts are raw units, as floats."""
+
+    pool: Pool
+    token_in: Address
+    token_out: Address
+    amount_in: float
+    amount_out: float
+
+
+def legs_of(solution: Solution) -> list[Leg]:
+    """One leg per pool and direction; a pool that trades several tokens at once becomes swaps of pairs."""
+    names = solution.market.book.tokens
+    legs: list[Leg] = []
+    for trade in solution.trades():
+        tokens = [names[token] for token in trade.tokens]
+        if isinstance(trade.pool, BalancerV2WeightedPool):
+            legs += _pairs(trade.pool, tokens, trade)
+        else:
+            paid, got = trade.gains
+            legs.append(Leg(trade.pool, *tokens, -paid, got))
+    return legs
+
+
+def _pairs(pool: BalancerV2WeightedPool, tokens: Sequence[Address], trade: PoolTrade) -> Iterator[Leg]:
+    """The joint trade as swaps of pairs. In weighted logarithms of the balances what comes in equals what
+    goes out, and each swap moves some of one to the other, the largest first."""
+    keep = 1 - pool.swap_fee_wad / 10**18
+    ins, outs = [], []
+    for token, gain in zip(tokens, trade.gains, strict=True):
+        place = pool.tokens.index(token)
+        balance, weight = float(pool.balances[place]), pool.weights[place] / 10**18
+        if gain < 0:
+            ins.append([weight * log1p(-gain * keep / balance), 0.0, balance, weight, token])
+        elif gain > 0:
+            outs.append([-weight * log1p(-gain / balance), 0.0, balance, weight, token])
+    ins.sort(key=lambda row: (-row[0], row[4]))
+    outs.sort(key=lambda row: (-row[0], row[4]))
+    total = min(sum(row[0] for row in ins), sum(row[0] for row in outs))
+    done = 0.0
+    while ins and outs and done < total * (1 - SHORT):
+        source, sink = ins[0], outs[0]
+        moved = min(source[0] - source[1], sink[0] - sink[1])
+        paid = source[2] * (expm1((source[1] + moved) / source[3]) - expm1(source[1] / source[3])) / keep
+        got = sink[2] * (expm1(-sink[1] / sink[3]) - expm1(-(sink[1] + moved) / sink[3]))
+        yield Leg(pool, source[4], sink[4], paid, got)
+        done += moved
+        for rows, row in ((ins, source), (outs, sink)):
+            row[1] += moved
+            if row[1] >= row[0] * (1 - SHORT):
+                rows.pop(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Legs in execution order, and those that can't be placed because each waits for another."""
+
+    legs: tuple[Leg, ...]
+    stuck: tuple[Leg, ...]
+
+
+def ordered(legs: Sequence[Leg], funds: Mapping[Address, float]) -> Order:
+    """An order in which every leg finds its amount: funds and what earlier legs have paid.
+
+    A token whose inflows are all in comes first, with all of its legs; in a cycle, the leg that needs the
+    smallest part of what is there.
+    """
+    outgoing: dict[Address, list[Leg]] = defaultdict(list)
+    inflows: dict[Address, int] = defaultdict(int)
+    for leg in legs:
+        outgoing[leg.token_in].append(leg)
+        inflows[leg.token_out] += 1
+    there: dict[Address, float] = defaultdict(float, funds)
+    placed: list[Leg] = []
+    waiting = sorted(outgoing)
+
+    def place(leg: Leg) -> None:
+        placed.append(leg)
+        outgoing[leg.token_in].remove(leg)
+        there[leg.token_in] -= leg.amount_in
+        there[leg.token_out] += leg.amount_out
+        inflows[leg.token_out] -= 1
+
+    while waiting:
+        ready = next((token for token in waiting if not inflows[token]), None)
+        if ready is not None:
+            for leg in list(outgoing[ready]):
+                place(leg)
+        else:
+            able = [
+                (leg.amount_in / there[token], token, leg.pool.address, leg.token_out, k)
+                for token in waiting
+                for k, leg in enumerate(outgoing[token])
+                if there[token] > 0 and leg.amount_in <= there[token] * (1 + SHORT)
+            ]
+            if not able:
+                break
+            _, token, _, _, k = min(able)
+            place(outgoing[token][k])
+        waiting = [token for token in waiting if outgoing[token]]
+    return Order(tuple(placed), tuple(leg for token in waiting for leg in outgoing[token]))

@@ -1,0 +1,133 @@
+"""What a rebalance costs to execute: gas by step and by tick crossed, and a rollup's fee for its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from router.encoder import encode
+from router.errors import PoolError
+from router.plan import Outcome
+from router.planner.settlement import Loan
+from router.planner.valuation import Valuation
+from router.pools.base import Pool
+from router.pools.uniswap_v3 import UniswapV3Pool
+from router.program import Borrow, Check, Deliver, Program, Pull, Swap
+from router.snapshot import Snapshot
+from router.tokens import Address
+
+BASE_GAS = 21_000
+PULL_GAS = 35_000
+DELIVER_GAS = 30_000
+CHECK_GAS = 5_000
+BOUND_GAS = 6_000
+"""Gas per token whose balance is read before and after."""
+TICK_GAS = 22_000
+"""Gas of crossing one initialised tick: four words of its record are read, three of them rewritten."""
+ZERO_BYTE_GAS, BYTE_GAS = 4, 16
+"""Calldata, EIP-2028."""
+LEG_BYTES = 20
+"""Bytes, none of them 0, that every swap adds to the calldata at the least: its pool's address."""
+
+
+@dataclass(frozen=True, slots=True)
+class GasPrice:
+    """Numeraire units per unit of gas, and per byte of calldata on a rollup.
+
+    Attributes:
+        per_wei: numeraire units.
+        notes: what was assumed, for people.
+    """
+
+    per_gas: float
+    per_byte: float
+    per_wei: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def free(self) -> bool:
+        return self.per_gas == 0 == self.per_byte
+
+
+def gas_price_of(valuation: Valuation) -> GasPrice:
+    """The portfolio's gas price, or the snapshot's base fee; free, and saying so, where it is unknown."""
+    snapshot, asked = valuation.snapshot, valuation.portfolio.gas_price_wei
+    wei = snapshot.base_fee_wei if asked is None else asked
+    native = valuation.prices.get(snapshot.native_token, 0.0)
+    if wei is None:
+        return GasPrice(0.0, 0.0, native, ("gas counts as free: neither a gas price nor a base fee is known",))
+    if wei and not native:
+        return GasPrice(0.0, 0.0, 0.0, ("gas counts as free: the native token has no price",))
+    per_byte = snapshot.l1_fee_wei_per_byte if asked != 0 else 0
+    return GasPrice(wei * native, per_byte * native, native)
+
+
+def least_cost(pool: Pool, price: GasPrice, snapshot: Snapshot) -> float:
+    """What one swap through a pool costs at the least, numeraire units."""
+    if price.free:
+        return 0.0
+    calldata = LEG_BYTES * (BYTE_GAS * price.per_gas + price.per_byte)
+    own = snapshot.pool_gas_cost_wei.get(pool.address)
+    return calldata + (pool.gas * price.per_gas if own is None else own * price.per_wei)
+
+
+def least_base_cost(ends: int, price: GasPrice) -> float:
+    """What any trade costs beside its pools, for so many tokens that must be sold or bought."""
+    return (BASE_GAS + BOUND_GAS * ends) * price.per_gas
+
+
+@dataclass(frozen=True, slots=True)
+class GasBill:
+    """Gas of one transaction, and all that it costs in numeraire units."""
+
+    gas: int
+    cost: float
+
+
+def bill(
+    program: Program, outcome: Outcome, snapshot: Snapshot, loans: Sequence[Loan], price: GasPrice
+) -> GasBill:
+    """What executing a program costs, from its steps and the ticks that its swaps cross."""
+    payload = encode(program)
+    gas = BASE_GAS + sum(BYTE_GAS if byte else ZERO_BYTE_GAS for byte in payload)
+    gas += BOUND_GAS * sum(
+        bool(row.max_spent or row.min_received or row.price_e36) for row in program.tokens
+    )
+    gas += sum(loan.gas for loan in loans)
+    extra = len(payload) * price.per_byte
+    pools: dict[Address, Pool] = {}
+    amounts = iter(outcome.swaps)
+    for step in program.steps:
+        match step:
+            case Swap():
+                amount_in, _ = next(amounts)
+                pool = pools.get(step.pool, snapshot.pool_by_address[step.pool])
+                crossed, pools[step.pool] = _crossed(pool, step, amount_in)
+                own = snapshot.pool_gas_cost_wei.get(step.pool)
+                gas += TICK_GAS * crossed
+                if own is None or price.free:
+                    gas += pool.gas
+                else:
+                    gas += round(own * price.per_wei / price.per_gas) if price.per_gas else 0
+                    extra += 0.0 if price.per_gas else own * price.per_wei
+            case Pull(_, int()):
+                gas += PULL_GAS
+            case Deliver():
+                gas += DELIVER_GAS
+            case Check():
+                gas += CHECK_GAS
+            case Borrow() | Pull(_, None):
+                pass  # in the lender's gas
+    return GasBill(gas, gas * price.per_gas + extra)
+
+
+def _crossed(pool: Pool, step: Swap, amount_in: int) -> tuple[int, Pool]:
+    """(initialised ticks crossed, the pool after the swap)."""
+    if not isinstance(pool, UniswapV3Pool):
+        return 0, pool
+    try:
+        _, after = pool.swap(step.token_in, step.token_out, amount_in)
+    except PoolError:
+        return 0, pool
+    low, high = sorted((pool.tick, after.tick))
+    return sum(low < tick <= high for tick in pool.ladder.ticks), after

@@ -1,0 +1,178 @@
+"""Flows worth replaying: the best over all pools, on as few of them as lose nothing that matters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from router.optimiser.dual import Solution
+from router.optimiser.kernels import Floats, Ints
+from router.optimiser.market import Market
+from router.planner.certify import Evidence
+from router.planner.flows import Leg, legs_of, ordered
+from router.planner.land import best_flows, unreachable
+from router.planner.problem import Problem
+from router.tokens import Address
+
+FLOW_DUST = 1e-5
+"""Flows smaller than this share of what is sold are left out, if that costs less than DUST_LOSS."""
+DUST_LOSS = 3e-7
+"""Share of the value: 0.003 bp."""
+DUST_TRIES = 3
+NEAR = 1e-3
+"""Where the smoothing starts when a solution is adapted to a small change."""
+UNKNOT_ROUNDS = 12
+CUT_SHARE = 0.25
+"""Pools cut at once, as a share of those in use, until a plan has no more legs than are allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Flows over the pools of a market, and what is known about how good they are."""
+
+    solution: Solution
+    market: Market
+    evidence: Evidence
+    notes: tuple[str, ...] = ()
+
+
+def propose(
+    problem: Problem, *, prove: bool = False, warm_start: Mapping[Address, float] | None = None
+) -> list[Proposal]:
+    """Proposals to replay.
+
+    Raises:
+        Infeasible: no flows end at the target.
+    """
+    universe = problem.universe
+    start, ghost = _start(problem, warm_start)
+    whole = best_flows(problem, universe.market, start, ghost)
+    if not whole.converged:
+        raise unreachable(problem, whole)
+    open_to_all, limits = whole, 0.0
+    if _limited(problem):
+        open_to_all = best_flows(problem, universe.free, start, ghost)
+        limits = max(open_to_all.value - whole.value, 0.0)
+    prices = open_to_all.start_for(universe.free, universe.calm)
+    market, solution = _untangled(problem, *_lean(problem, whole))
+    market, solution, cut = _within_legs(problem, market, solution)
+    evidence = Evidence(prices, prices, _flows_net(problem, solution), limits + cut)
+    return [Proposal(solution, market, evidence)]
+
+
+def _start(problem: Problem, warm_start: Mapping[Address, float] | None) -> tuple[Floats, float]:
+    """Prices to start from, by column of the market, and where the smoothing starts."""
+    market, calm = problem.universe.market, problem.universe.calm
+    if not warm_start:
+        return calm, 1.0
+    start = calm.copy()
+    reference = problem.valuation.prices
+    for token, price in warm_start.items():
+        place = market.book.place.get(token)
+        if place is not None and market.column[place] >= 0 and price > 0:
+            start[market.column[place]] = price / reference[token]
+    return start, NEAR
+
+
+def _limited(problem: Problem) -> bool:
+    portfolio = problem.valuation.portfolio
+    return portfolio.max_depth_bps is not None or any(
+        rule.max_impact_bps is not None for rule in portfolio.rules.values()
+    )
+
+
+def _flows_net(problem: Problem, solution: Solution) -> float:
+    """Final value over all held or wanted tokens, less what the pools in use cost at the least."""
+    valuation = problem.valuation
+    kept = sum(
+        valuation.prices[token] * valuation.tradable.get(token, 0)
+        for token in valuation.tokens
+        if token not in problem.shares
+    )
+    ladders, basins = solution.used()
+    book, costs = solution.market.book, solution.market.terms.costs
+    spent = costs[book.ladder_pool[ladders]].sum() + costs[book.basin_pool[basins]].sum()
+    return kept + sum(problem.value_after(solution).values()) - float(spent)
+
+
+def _lean(problem: Problem, whole: Solution) -> tuple[Market, Solution]:
+    """The same flows without those too small to matter."""
+    market, least = problem.universe.market, FLOW_DUST * problem.sold_value
+    for _ in range(DUST_TRIES):
+        fewer = market.only(*whole.carrying(least), problem.ends)
+        solution = best_flows(problem, fewer, whole.start_for(fewer), NEAR)
+        if solution.converged and solution.value >= whole.value * (1 - DUST_LOSS):
+            return fewer, solution
+        least /= 10
+    fewer = market.only(*whole.carrying(0.0), problem.ends)
+    return fewer, best_flows(problem, fewer, whole.start_for(fewer), NEAR)
+
+
+def _untangled(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution]:
+    """Flows that some order can execute: of a knot of swaps that wait for each other the smallest goes."""
+    for _ in range(UNKNOT_ROUNDS):
+        funds = {
+            token: max(-float(solution.added[place]) / problem.valuation.prices[token], 0.0)
+            for token, place in problem.places.items()
+        }
+        stuck = ordered(legs_of(solution), funds).stuck
+        if not stuck:
+            break
+        smallest = min(stuck, key=lambda leg: (_value(problem, leg), leg.pool.address))
+        fewer = without(market, smallest, problem.ends)
+        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
+        if not found.converged:
+            break
+        market, solution = fewer, found
+    return market, solution
+
+
+def _value(problem: Problem, leg: Leg) -> float:
+    return leg.amount_in * problem.valuation.prices[leg.token_in]
+
+
+def without(market: Market, leg: Leg, ends: Ints) -> Market:
+    """The market less the direction of a leg; less the whole pool where it trades several tokens at once."""
+    book = market.book
+    keep = np.array(
+        [
+            book.pools[book.ladder_pool[k]].address != leg.pool.address
+            or book.tokens[book.sold[k]] != leg.token_in
+            for k in market.ladders
+        ],
+        dtype=np.bool_,
+    )
+    basins = np.array(
+        [b for b in market.basins if book.pools[book.basin_pool[b]].address != leg.pool.address], dtype=np.int64
+    )
+    return market.only(market.ladders[keep], basins, ends)
+
+
+def _within_legs(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution, float]:
+    """Flows of no more swaps than allowed: the pools that earn the least go first. Also the value lost."""
+    most = problem.valuation.portfolio.max_legs
+    before = solution.value
+    needed: set[int] = set()
+    while most is not None and len(legs_of(solution)) > most:
+        excess = len(legs_of(solution)) - most
+        order = [int(k) for k in np.argsort(solution.profits, kind="stable") if int(k) not in needed]
+        count = len(solution.market.ladders)
+        batch = order[: max(1, min(excess, int(len(order) * CUT_SHARE)))]
+        if not batch:
+            break
+        gone = np.zeros(len(solution.profits), dtype=np.bool_)
+        gone[batch] = True
+        kept = solution.market
+        fewer = kept.only(kept.ladders[~gone[:count]], kept.basins[~gone[count:]], problem.ends)
+        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
+        if found.converged:
+            market, solution, needed = fewer, found, set()
+        else:
+            needed |= {batch[-1]} if len(batch) == 1 else set(batch[1:])
+            if len(batch) == 1 and len(needed) >= len(solution.profits):
+                break
+    return market, solution, max(before - solution.value, 0.0)
+
+

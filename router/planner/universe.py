@@ -1,0 +1,389 @@
+"""Which pools a plan may use at all, and at which prices the market is at rest.
+
+A pool is admitted if the portfolio's lists allow its tokens, none of them is taxed, all are priced, and each
+token that is only passed through has two independent price sources: pools that agree with its reference
+price, each against a token that is itself trusted. Then directions that pay more than they can honestly pay
+are left out: against the reference prices by MISPRICED_CAP, and, until the rest is within the portfolio's
+cap, those that arbitrage would pay the most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Set
+from dataclasses import dataclass, replace
+from itertools import permutations
+from math import inf, log1p
+
+import numpy as np
+
+from router import graph
+from router.fixed_point import BPS
+from router.optimiser.book import Book
+from router.optimiser.dual import Goal, Solution, at_rest
+from router.optimiser.kernels import Floats
+from router.optimiser.market import Flags, Market, Terms, market_of
+from router.plan import Exclusion
+from router.planner.gas import GasPrice, least_cost
+from router.planner.valuation import Valuation
+from router.pools.base import Pool
+from router.portfolio import DEPTH_MOVE
+from router.tokens import Address
+
+MISPRICED_CAP = 0.01
+"""How much better than the reference prices a direction may pay: beyond, its price, the reference price or
+the token itself is not what it seems."""
+AGREEMENT = 0.01
+"""How near the reference price a pool's own price must be to confirm it."""
+SOURCE_SHARE = 1e-4
+"""How deep a pool must be, beside the token's deepest, to count as a source."""
+SOURCES = 2
+TRUST_ROUNDS = 8
+ARBITRAGE_ROUNDS = 60
+MATTERS = 100
+"""A pool that arbitrage pays less than this part of the cap is no cause of it."""
+PLANNED_ROOM = 1e-6
+"""What is left unused of an AMM's own limits, for integers and the swaps before."""
+MOST_KEPT = 8
+"""Universes that a snapshot remembers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Universe:
+    """The pools of one snapshot that one portfolio may use.
+
+    Attributes:
+        market: under the owner's limits of impact and depth, and a hair within the AMMs' own.
+        free: the same pools under the AMMs' limits alone; what certificates are about.
+        calm: by column, prices (multiples of the reference prices) at which the pools are at rest.
+        arbitrage: numeraire units that the pools would pay to somebody who holds the target already.
+        excluded: directions left out.
+        groups: the held and wanted tokens, by whether any path of pools joins them.
+        notes: for people.
+    """
+
+    market: Market
+    free: Market
+    calm: Floats
+    arbitrage: float
+    excluded: tuple[Exclusion, ...]
+    groups: tuple[frozenset[Address], ...]
+    notes: tuple[str, ...]
+
+    def without(self, pools: Iterable[Pool]) -> Universe:
+        """Fewer pools to plan with; certificates stay about all."""
+        book, gone = self.market.book, {pool.address for pool in pools}
+        kept = np.array([pool.address not in gone for pool in book.pools], dtype=np.bool_)
+        ladders, basins = self.market.ladders, self.market.basins
+        every = np.flatnonzero(self.market.column >= 0)
+        return replace(
+            self,
+            market=self.market.only(
+                ladders[kept[book.ladder_pool[ladders]]], basins[kept[book.basin_pool[basins]]], every
+            ),
+        )
+
+
+def book_of(valuation: Valuation) -> Book:
+    """All pools of the snapshot, made once."""
+    memo = valuation.snapshot.memo
+    if "book" not in memo:
+        memo["book"] = Book.of(valuation.snapshot.pools)
+    book: Book = memo["book"]
+    return book
+
+
+def universe_of(valuation: Valuation, price: GasPrice) -> Universe:
+    """The universe of a portfolio, remembered by the snapshot for the next plan."""
+    kept: dict[Hashable, Universe] = valuation.snapshot.memo.setdefault("universes", {})
+    key = _key(valuation, price)
+    if key not in kept:
+        while len(kept) >= MOST_KEPT:
+            del kept[next(iter(kept))]
+        kept[key] = _admit(valuation, price)
+    return kept[key]
+
+
+def _key(valuation: Valuation, price: GasPrice) -> Hashable:
+    portfolio = valuation.portfolio
+    return (
+        portfolio.allow_tokens,
+        portfolio.deny_tokens,
+        tuple(sorted(portfolio.prices.items())),
+        valuation.tokens,
+        tuple(sorted(portfolio.targets_wad.items())),
+        tuple(sorted((token, rule.max_impact_bps) for token, rule in portfolio.rules.items())),
+        portfolio.max_depth_bps,
+        valuation.value(valuation.tradable) * portfolio.max_arbitrage_bps,
+        (price.per_gas, price.per_byte, price.per_wei),
+    )
+
+
+def _admit(valuation: Valuation, price: GasPrice) -> Universe:
+    book = book_of(valuation)
+    terms = _terms(valuation, book, price)
+    usable = _usable(valuation, book)
+    trusted = _trusted(valuation, book, terms, usable)
+    ends = {token for token in valuation.tokens if token in book.place}
+    swaps = graph.swap_graph(
+        pool for pool in book.pools if all(trusted[book.place[token]] for token in pool.tokens)
+    )
+    useful = graph.reachable(swaps, ends)
+    useful &= graph.passable(swaps.subgraph(useful), ends)
+    known = np.zeros(len(book.tokens), dtype=np.bool_)
+    known[[book.place[token] for token in useful]] = True
+    terms = _with_tokens(book, terms, known)
+    terms, mispriced = _without_mispriced(valuation, book, terms)
+    free = market_of(book, terms)
+    free, calm, arbitrage, paying = _calmed(valuation, free)
+    notes = tuple(_notes(valuation, usable, trusted, mispriced, paying))
+    limited = replace(free.terms, room=1 - PLANNED_ROOM, **_limits(valuation, book))
+    market = replace(free, terms=limited)
+    used = np.union1d(book.ladder_pool[free.ladders], book.basin_pool[free.basins])
+    joined = graph.parts(graph.swap_graph(book.pools[k] for k in used), ends)
+    groups = tuple(frozenset(group) for group in joined)
+    return Universe(market, free, calm, arbitrage, (*mispriced, *paying), groups, notes)
+
+
+def _terms(valuation: Valuation, book: Book, price: GasPrice) -> Terms:
+    prices = valuation.prices
+    return Terms(
+        prices=np.array([prices.get(token, 0.0) for token in book.tokens]),
+        ladders=np.ones(len(book.sold), dtype=np.bool_),
+        sells=np.ones(len(book.token), dtype=np.bool_),
+        buys=np.ones(len(book.token), dtype=np.bool_),
+        widest=np.full(len(book.tokens), inf),
+        depth_share=inf,
+        depth_move=log1p(DEPTH_MOVE),
+        costs=np.array([least_cost(pool, price, valuation.snapshot) for pool in book.pools]),
+        room=1.0,
+    )
+
+
+def _limits(valuation: Valuation, book: Book) -> dict[str, object]:
+    """The owner's limits, as terms."""
+    portfolio = valuation.portfolio
+    widest = np.full(len(book.tokens), inf)
+    for token, rule in portfolio.rules.items():
+        if rule.max_impact_bps is not None and token in book.place:
+            widest[book.place[token]] = log1p(rule.max_impact_bps / BPS)
+    share = inf if portfolio.max_depth_bps is None else portfolio.max_depth_bps / BPS
+    return {"widest": widest, "depth_share": share}
+
+
+def _usable(valuation: Valuation, book: Book) -> Flags:
+    """Tokens that the portfolio's lists allow, that are priced and untaxed."""
+    portfolio = valuation.portfolio
+    taxed = {token for token, tax in valuation.snapshot.transfer_tax_bps.items() if tax}
+    allow, barred = portfolio.allow_tokens, portfolio.deny_tokens | taxed
+    prices = valuation.prices
+    return np.array(
+        [token in prices and token not in barred and (not allow or token in allow) for token in book.tokens],
+        dtype=np.bool_,
+    )
+
+
+def _trusted(valuation: Valuation, book: Book, terms: Terms, usable: Flags) -> Flags:
+    """Usable tokens whose price is vouched for: by the owner, who holds, wants, prices or lists them, or by
+    two pools that agree with the reference price."""
+    snapshot, portfolio = valuation.snapshot, valuation.portfolio
+    if portfolio.allow_tokens:
+        return usable
+    named = {*valuation.tokens, *portfolio.prices, snapshot.numeraire, snapshot.native_token}
+    trusted = usable & np.array([token in named for token in book.tokens], dtype=np.bool_)
+    pool, token, other, depth, agrees = _sources(book, terms)
+    for _ in range(TRUST_ROUNDS):
+        counted = trusted[other] & usable[token]
+        deepest = np.zeros(len(book.tokens))
+        np.maximum.at(deepest, token[counted], depth[counted])
+        good = counted & agrees & (depth >= SOURCE_SHARE * deepest[token])
+        pairs = np.unique(np.stack((token[good], pool[good])), axis=1)
+        found = trusted | (np.bincount(pairs[0], minlength=len(book.tokens)) >= SOURCES)
+        if (found == trusted).all():
+            break
+        trusted = found
+    return trusted
+
+
+def _sources(book: Book, terms: Terms) -> tuple[np.ndarray, ...]:
+    """(pool, token, other token, value of the depth, whether the pool's own price of the token is the
+    reference price) of every ordered pair of tokens of every pool."""
+    prices = terms.prices
+    sold, bought = prices[book.sold], prices[book.bought]
+    begin = book.first[:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = book.edges[begin] ** 2 * sold / bought
+        agrees = np.abs(np.log(ratio)) <= AGREEMENT
+        depth = book.liquidity[begin] * np.sqrt(sold) * np.sqrt(bought)
+    rows = [(book.ladder_pool, book.bought, book.sold, depth, agrees)]
+    for b in range(len(book.basin_pool)):
+        entries = np.arange(book.start[b], book.start[b + 1])
+        with np.errstate(divide="ignore"):
+            scaled = np.log(book.balance[entries] * prices[book.token[entries]] / book.weight[entries])
+        pairs = np.array(list(permutations(range(len(entries)), 2)))
+        one, other = entries[pairs[:, 0]], entries[pairs[:, 1]]
+        with np.errstate(invalid="ignore"):
+            near = np.abs(scaled[pairs[:, 0]] - scaled[pairs[:, 1]]) <= AGREEMENT
+        value = book.balance[one] * prices[book.token[one]]
+        rows.append(
+            (np.full(len(one), book.basin_pool[b]), book.token[one], book.token[other], value, near)
+        )
+    return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
+
+
+def _with_tokens(book: Book, terms: Terms, known: Flags) -> Terms:
+    """Only pools all of whose tokens are known."""
+    whole = np.ones(len(book.pools), dtype=np.bool_)
+    np.logical_and.at(whole, book.ladder_pool, known[book.sold] & known[book.bought])
+    owner = np.repeat(book.basin_pool, np.diff(book.start))
+    np.logical_and.at(whole, owner, known[book.token])
+    return replace(
+        terms,
+        ladders=terms.ladders & whole[book.ladder_pool],
+        sells=terms.sells & whole[owner],
+        buys=terms.buys & whole[owner],
+    )
+
+
+def _without_mispriced(
+    valuation: Valuation, book: Book, terms: Terms
+) -> tuple[Terms, tuple[Exclusion, ...]]:
+    """Leaves out directions that pay too well at the reference prices. In a pool of several tokens, neither
+    may its token in be sold then, nor its token out be bought."""
+    sold, bought = terms.prices[book.sold], terms.prices[book.bought]
+    begin = book.first[:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = book.keep / (book.edges[begin] ** 2 * sold / bought)
+        bad = terms.ladders & ~(rate <= 1 + MISPRICED_CAP)
+    sells, buys = terms.sells.copy(), terms.buys.copy()
+    found = [_direction(book, int(k), "mispriced") for k in np.flatnonzero(bad)]
+    for b in range(len(book.basin_pool)):
+        entries = range(book.start[b], book.start[b + 1])
+        if not terms.sells[entries.start]:
+            continue
+        depth = [book.balance[e] * terms.prices[book.token[e]] / book.weight[e] for e in entries]
+        for i, j in permutations(range(len(depth)), 2):
+            if not depth[j] / depth[i] * book.basin_keep[b] <= 1 + MISPRICED_CAP:
+                sells[entries[i]] = buys[entries[j]] = False
+        found += _shut(book, b, sells, buys, terms, "mispriced")
+    return replace(terms, ladders=terms.ladders & ~bad, sells=sells, buys=buys), tuple(found)
+
+
+def _direction(book: Book, ladder: int, reason: str) -> Exclusion:
+    pool = book.pools[book.ladder_pool[ladder]]
+    return Exclusion(
+        pool.address, book.tokens[book.sold[ladder]], book.tokens[book.bought[ladder]], reason
+    )
+
+
+def _shut(
+    book: Book, b: int, sells: Flags, buys: Flags, before: Terms, reason: str
+) -> Iterator[Exclusion]:
+    """Directions of a basin that are no longer possible."""
+    entries = range(book.start[b], book.start[b + 1])
+    pool = book.pools[book.basin_pool[b]]
+    for i, j in permutations(entries, 2):
+        if before.sells[i] and before.buys[j] and not (sells[i] and buys[j]):
+            yield Exclusion(pool.address, book.tokens[book.token[i]], book.tokens[book.token[j]], reason)
+
+
+def _calmed(
+    valuation: Valuation, market: Market
+) -> tuple[Market, Floats, float, tuple[Exclusion, ...]]:
+    """The market without what pays more than the cap to somebody who holds the target already; its prices at
+    rest, what it still pays, and what was left out."""
+    book, value = market.book, valuation.value(valuation.tradable)
+    cap = value * valuation.portfolio.max_arbitrage_bps / BPS
+    excluded: list[Exclusion] = []
+    calm = np.ones(market.columns)
+    for _ in range(ARBITRAGE_ROUNDS):
+        goal = _at_target(valuation, market, value)
+        if goal is None:
+            return market, calm, 0.0, tuple(excluded)
+        solution = at_rest(market, goal, calm)
+        calm, paid = solution.prices, float(solution.profits.sum())
+        if paid <= cap:
+            return market, calm, paid, tuple(excluded)
+        market, gone = _without_payers(solution, cap)
+        excluded += gone
+        column = solution.market.column
+        calm = calm[column[market.representatives]]
+    return market, calm, paid, tuple(excluded)
+
+
+def _at_target(valuation: Valuation, market: Market, value: float) -> Goal | None:
+    """Holding the target's own mix; None where no pool trades any of it."""
+    wanted = np.zeros(market.columns)
+    for token, weight in valuation.portfolio.targets_wad.items():
+        column = market.column[market.book.place[token]] if token in market.book.place else -1
+        if column >= 0:
+            wanted[column] += weight
+    total = wanted.sum()
+    return Goal(wanted / total * value, wanted / total) if total else None
+
+
+def _without_payers(solution: Solution, cap: float) -> tuple[Market, list[Exclusion]]:
+    """Leaves out the pools whose prices are farthest off, by the margin that arbitrage earns in them, of
+    those that pay enough to matter; of equals, the one farther from the reference prices."""
+    market, book, profits = solution.market, solution.market.book, solution.profits
+    terms, count = market.terms, len(market.ladders)
+    margins, at_reference = _margins(solution), _profits_at_reference(market)
+    payers = [k for k in range(len(profits)) if profits[k] > cap / MATTERS]
+    order = sorted(payers, key=lambda k: (-round(float(margins[k]), 9), -at_reference[k], k))
+    left = float(profits.sum())
+    ladders, sells, buys = terms.ladders.copy(), terms.sells.copy(), terms.buys.copy()
+    gone: list[Exclusion] = []
+    for k in order:
+        if gone and (left <= cap / 2 or margins[k] < margins[order[0]] / 2):
+            break
+        left -= float(profits[k])
+        if k < count:
+            ladders[market.ladders[k]] = False
+            gone.append(_direction(book, int(market.ladders[k]), "arbitrage"))
+        else:
+            b = int(market.basins[k - count])
+            sells[book.start[b] : book.start[b + 1]] = False
+            buys[book.start[b] : book.start[b + 1]] = False
+            gone += _shut(book, b, sells, buys, terms, "arbitrage")
+    return market_of(book, replace(terms, ladders=ladders, sells=sells, buys=buys)), gone
+
+
+def _margins(solution: Solution) -> Floats:
+    """Profit per value received, by ladder, then by basin."""
+    market, at = solution.market, solution.response
+    received = np.zeros(len(at.profit))
+    received[: len(market.ladders)] = solution.prices[market.arrays.bought] * at.got
+    gains = np.maximum(solution.prices[market.arrays.token] * at.gain, 0.0)
+    owner = np.repeat(np.arange(len(market.basins)), np.diff(market.arrays.start))
+    received[len(market.ladders) :] = np.bincount(owner, gains, minlength=len(market.basins))
+    return np.divide(at.profit, received, out=np.zeros_like(received), where=received > 0)
+
+
+def _profits_at_reference(market: Market) -> Floats:
+    """Of every pool, at the reference prices."""
+    zero = np.zeros(market.columns)
+    return Solution(market, Goal(zero, zero), np.ones(market.columns), inf, 0.0, 0).profits
+
+
+def _notes(
+    valuation: Valuation,
+    usable: Flags,
+    trusted: Flags,
+    mispriced: Set[Exclusion] | tuple[Exclusion, ...],
+    paying: tuple[Exclusion, ...],
+) -> Iterator[str]:
+    doubtful = int((usable & ~trusted).sum())
+    if doubtful:
+        yield f"{doubtful} tokens with fewer than {SOURCES} price sources that agree are not routed through"
+    for found, why in (
+        (mispriced, f"pools that pay over {MISPRICED_CAP:.0%} more than the reference prices were refused as mispriced"),
+        (paying, f"pools that pay arbitrage beyond {valuation.portfolio.max_arbitrage_bps} bp were left out"),
+    ):
+        names = sorted({_pair(valuation, each.pool) for each in found})
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            yield f"{why}: {', '.join(names[:5])}{more}"
+
+
+def _pair(valuation: Valuation, pool: Address) -> str:
+    found = valuation.snapshot.pool_by_address[pool]
+    return "/".join(valuation.symbol(token) for token in found.tokens)
