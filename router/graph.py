@@ -45,8 +45,7 @@ def passable(graph: nx.MultiGraph, ends: Set[Address]) -> set[Address]:
     return set(left)
 
 
-def parts(graph: nx.MultiGraph, ends: Set[Address]) -> list[set[Address]]:
-    """The ends, grouped by whether any path joins them; ends that no pool trades stand alone."""
-    groups = [ends & component for component in nx.connected_components(graph)]
-    alone = [{end} for end in sorted(ends - graph.nodes)]
-    return [group for group in groups if group] + alone
+def parts(graph: nx.MultiGraph, ends: Set[Address]) -> list[frozenset[Address]]:
+    """The ends that some pool trades, grouped by whether any path joins them."""
+    groups = [frozenset(ends & component) for component in nx.connected_components(graph)]
+    return sorted((group for group in groups if group), key=min)

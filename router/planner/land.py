@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 import numpy as np
 
 from router.errors import Infeasible
-from router.fixed_point import BPS
 from router.optimiser.dual import Solution, solve
 from router.optimiser.kernels import Floats
 from router.optimiser.market import Market
@@ -18,6 +18,8 @@ BAND_ROUNDS = 24
 EDGE = 1e-9
 """How far beyond its band a share may be for floats' sake."""
 HALVINGS = 10
+EXTREME = 1e12
+"""A multiple of a price at which pools give, or take, all that they can."""
 
 
 def best_flows(problem: Problem, market: Market, start: Floats | None = None, ghost: float = 1.0) -> Solution:
@@ -112,26 +114,42 @@ def unreachable(problem: Problem, solution: Solution) -> Infeasible:
             low, reached = part, mix
         else:
             high = part
-    token = _scarce(problem, solution)
+    token, verb, most = _binding(problem, solution)
     name, decimals = valuation.symbol(token), valuation.snapshot.tokens[token].decimals
-    bought = shares[token].wanted > weights[token]
-    amount = (reached[token] - weights[token]) * problem.value / valuation.prices[token]
-    verb = "bought" if bought else "sold"
+    amount = format_amount(int(most / valuation.prices[token]), decimals)
     notes = "".join(f"; {note}" for note in problem.universe.notes)
     return Infeasible(
-        f"not enough liquidity: {name} binds; about {format_amount(int(abs(amount)), decimals)} of it can be "
-        f"{verb} on the way. {low:.1%} of the way can be gone, to "
+        f"not enough liquidity: {name} can be {verb} up to about {amount} only. {low:.1%} of the way can be "
+        "gone, to "
         + ", ".join(f"{valuation.symbol(each)} {weight:.2%}" for each, weight in sorted(reached.items()))
-        + f" of what moves; {name} is wanted at {shares[token].wanted:.2%}{notes}",
+        + f" of what moves, where {name} is wanted at {shares[token].wanted:.2%}{notes}",
         path=f"targets.{name}",
     )
 
 
-def _scarce(problem: Problem, solution: Solution) -> Address:
-    """The token whose supply and demand are farthest apart where the search ended."""
-    final = problem.value_after(solution)
+def _binding(problem: Problem, solution: Solution) -> tuple[Address, str, float]:
+    """The token whose pools are exhausted, what can't be done with it, and the most value that can: or,
+    where each token's own pools would do, the one that ends farthest off."""
+    value, final = problem.value, problem.value_after(solution)
+    found: list[tuple[float, Address, str, float]] = []
+    for token, share in sorted(problem.shares.items()):
+        need = share.wanted * value - problem.held[token]
+        verb, extreme = ("bought", EXTREME) if need > 0 else ("sold", 1 / EXTREME)
+        most = abs(_at_price(problem, token, extreme))
+        found.append((most / abs(need) if need else inf, token, verb, most))
+    least = min(found)
+    if least[0] < 1:
+        return least[1:]
     total = sum(final.values()) or 1.0
-    return max(
-        sorted(problem.shares),
-        key=lambda token: abs(final[token] / total - problem.shares[token].wanted) * BPS,
+    _, token, verb, _ = max(
+        found, key=lambda row: (abs(final[row[1]] / total - problem.shares[row[1]].wanted), row[1])
     )
+    return token, verb, abs(final[token] - problem.held[token])
+
+
+def _at_price(problem: Problem, token: Address, price: float) -> float:
+    """Value of a token that the pools give when it alone has this multiple of its reference price."""
+    market, place = problem.market, problem.places[token]
+    prices = np.ones(market.columns)
+    prices[market.column[place]] = price
+    return float(Solution(market, problem.goal(market), prices, 0.0, 0.0, 0).added[place])

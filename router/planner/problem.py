@@ -210,24 +210,33 @@ def _may(trade: Trade) -> str:
 
 def _require_pools(valuation: Valuation, universe: Universe, shares: Mapping[Address, Share]) -> None:
     """Refuses what no admitted pool, or no path of them, can bring about."""
-    taxed = valuation.snapshot.transfer_tax_bps
     market, book = universe.market, universe.market.book
     refusals = "".join(f"; {note}" for note in universe.notes)
     for token in shares:
-        name = valuation.symbol(token)
-        if taxed.get(token):
+        if valuation.snapshot.transfer_tax_bps.get(token):
+            name = valuation.symbol(token)
             raise Infeasible(
                 f"{name} keeps part of every transfer and can't be traded exactly", path=f"targets.{name}"
             )
-        if token not in book.place or market.column[book.place[token]] < 0:
-            verb = "sold" if not valuation.target(token) else "traded"
-            raise Infeasible(
-                f"no usable pool trades it: no {name} can be {verb}{refusals}", path=f"targets.{name}"
-            )
+    wanted_first = sorted(shares, key=lambda each: (not shares[each].most, each))
+    traded = frozenset().union(*universe.groups)
+
+    def no_pool(token: Address) -> Infeasible:
+        name, verb = valuation.symbol(token), "bought" if shares[token].most else "sold"
+        return Infeasible(
+            f"no usable pool trades it: no {name} can be {verb}{refusals}", path=f"targets.{name}"
+        )
+
+    for token in wanted_first:
+        if token not in traded:
+            raise no_pool(token)
     groups = [group & shares.keys() for group in universe.groups if group & shares.keys()]
     if len(groups) > 1:
         names = sorted(", ".join(sorted(map(valuation.symbol, group))) for group in groups)
         raise Infeasible(f"no path of usable pools joins {' and '.join(names)}{refusals}")
+    for token in wanted_first:
+        if market.column[book.place[token]] < 0:
+            raise no_pool(token)
 
 
 def premised(problem: Problem, premiums: Mapping[Address, int]) -> Problem:

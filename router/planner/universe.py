@@ -2,7 +2,7 @@
 
 A pool is admitted if the portfolio's lists allow its tokens, none of them is taxed, all are priced, and each
 token that is only passed through has two independent price sources: pools that agree with its reference
-price, each against a token that is itself trusted. Then directions that pay more than they can honestly pay
+price, against tokens of which the same is true. Then directions that pay more than they can honestly pay
 are left out: against the reference prices by MISPRICED_CAP, and, until the rest is within the portfolio's
 cap, those that arbitrage would pay the most.
 """
@@ -32,12 +32,11 @@ from router.tokens import Address
 MISPRICED_CAP = 0.01
 """How much better than the reference prices a direction may pay: beyond, its price, the reference price or
 the token itself is not what it seems."""
-AGREEMENT = 0.01
+AGREEMENT = 0.02
 """How near the reference price a pool's own price must be to confirm it."""
 SOURCE_SHARE = 1e-4
 """How deep a pool must be, beside the token's deepest, to count as a source."""
 SOURCES = 2
-TRUST_ROUNDS = 8
 ARBITRAGE_ROUNDS = 60
 MATTERS = 100
 """A pool that arbitrage pays less than this part of the cap is no cause of it."""
@@ -57,7 +56,7 @@ class Universe:
         calm: by column, prices (multiples of the reference prices) at which the pools are at rest.
         arbitrage: numeraire units that the pools would pay to somebody who holds the target already.
         excluded: directions left out.
-        groups: the held and wanted tokens, by whether any path of pools joins them.
+        groups: the held and wanted tokens that some pool trades, by whether any path of pools joins them.
         notes: for people.
     """
 
@@ -127,6 +126,7 @@ def _admit(valuation: Valuation, price: GasPrice) -> Universe:
     swaps = graph.swap_graph(
         pool for pool in book.pools if all(trusted[book.place[token]] for token in pool.tokens)
     )
+    groups = tuple(graph.parts(swaps, ends))
     useful = graph.reachable(swaps, ends)
     useful &= graph.passable(swaps.subgraph(useful), ends)
     known = np.zeros(len(book.tokens), dtype=np.bool_)
@@ -138,9 +138,6 @@ def _admit(valuation: Valuation, price: GasPrice) -> Universe:
     notes = tuple(_notes(valuation, usable, trusted, mispriced, paying))
     limited = replace(free.terms, room=1 - PLANNED_ROOM, **_limits(valuation, book))
     market = replace(free, terms=limited)
-    used = np.union1d(book.ladder_pool[free.ladders], book.basin_pool[free.basins])
-    joined = graph.parts(graph.swap_graph(book.pools[k] for k in used), ends)
-    groups = tuple(frozenset(group) for group in joined)
     return Universe(market, free, calm, arbitrage, (*mispriced, *paying), groups, notes)
 
 
@@ -189,19 +186,20 @@ def _trusted(valuation: Valuation, book: Book, terms: Terms, usable: Flags) -> F
     if portfolio.allow_tokens:
         return usable
     named = {*valuation.tokens, *portfolio.prices, snapshot.numeraire, snapshot.native_token}
-    trusted = usable & np.array([token in named for token in book.tokens], dtype=np.bool_)
+    vouched = usable & np.array([token in named for token in book.tokens], dtype=np.bool_)
     pool, token, other, depth, agrees = _sources(book, terms)
-    for _ in range(TRUST_ROUNDS):
-        counted = trusted[other] & usable[token]
+    trusted = usable
+    while True:
+        counted = trusted[other] & trusted[token]
         deepest = np.zeros(len(book.tokens))
         np.maximum.at(deepest, token[counted], depth[counted])
         good = counted & agrees & (depth >= SOURCE_SHARE * deepest[token])
         pairs = np.unique(np.stack((token[good], pool[good])), axis=1)
-        found = trusted | (np.bincount(pairs[0], minlength=len(book.tokens)) >= SOURCES)
-        if (found == trusted).all():
-            break
-        trusted = found
-    return trusted
+        sources = np.bincount(pairs[0], minlength=len(book.tokens))
+        left = trusted & (vouched | (sources >= SOURCES))
+        if (left == trusted).all():
+            return trusted
+        trusted = left
 
 
 def _sources(book: Book, terms: Terms) -> tuple[np.ndarray, ...]:

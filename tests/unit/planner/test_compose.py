@@ -201,8 +201,8 @@ def test_plan_names_a_target_without_a_pool() -> None:
 
 
 def test_plan_names_a_target_out_of_reach() -> None:
-    pools = [v2(0, "USD", "ETH", 1e6), v2(1, "BTC", "GOV", 1e6)]
-    with pytest.raises(Infeasible, match="no path of at most 3 pools"):
+    pools = [v2(0, "USD", "ETH", 1e6), v2(1, "BTC", "GOV", 1e6), v2(2, "BTC", "GOV", 1e6)]
+    with pytest.raises(Infeasible, match="no path of usable pools joins BTC and USD"):
         plan(snapshot(pools), portfolio({"USD": 1e4}, {"BTC": 1.0}))
 
 
