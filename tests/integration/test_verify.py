@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from router.certificate import verify
 from router.documents.snapshot_file import load_snapshot
-from router.fixed_point import BPS, WAD
+from router.fixed_point import WAD
 from router.planner import plan
 from router.portfolio import Portfolio
 from tests.integration.operator import Run, rebalance
@@ -24,8 +25,8 @@ DATA = Path(os.environ.get("REBALANCE_SHARED_DATA", str(Path(__file__).parents[2
 SNAPSHOT = DATA / "snapshots" / "mainnet-24721407.json.gz"
 PEERS = DATA / "fynd" / "peers.json"
 OWNER = "0x" + "11" * 20
-ORDER_GAP_BPS = 0.1
-"""Between an order's exact integers and the bound of all trades that end at its weights."""
+GAP_BPS = 0.05
+"""Between exact integers and the bound where gas is free."""
 
 
 @pytest.fixture(scope="module")
@@ -49,36 +50,70 @@ def touched(plan_file: Path, folder: Path, **changes: Any) -> Path:
 def test_a_plan_s_certificate_holds_without_a_node(plan_file: Path) -> None:
     run = verified(plan_file)
     assert run.code == 0, run.stderr
-    document = run.document
+    document, plan = run.document, json.loads(plan_file.read_text())
     assert document["schema"] == "rebalance-verification/1"
     assert document["holds"]
-    assert document["value"] <= document["same_weights_bound"] <= document["upper_bound"]
-    assert document["pools"] == len(json.loads(MARKET.read_text())["pools"])
+    assert document["value"] <= document["upper_bound"]
+    assert document["net_value"] <= document["net_bound"] <= document["upper_bound"]
+    assert document["gap_bps"] == pytest.approx(plan["gap_bps"], abs=1e-5)
+    assert document["arbitrage"] == pytest.approx(plan["arbitrage"], abs=1e-9 * plan["value_before"])
+    assert document["pools"] + document["pools_left_out"] == len(json.loads(MARKET.read_text())["pools"])
+    assert document["exclusions"] == plan["excluded"]
+    assert document["excluded"] == len(plan["excluded"])
 
 
-def test_people_see_every_check_and_the_bound(plan_file: Path) -> None:
+def test_people_see_every_check_and_the_bounds(plan_file: Path) -> None:
     run = rebalance("verify", plan_file, "--snapshot", MARKET)
     assert run.code == 0
     assert "FAILED" not in run.stdout
-    assert "most within tolerance" in run.stdout
+    assert "most net of gas" in run.stdout
     assert "the certificate holds" in run.stderr
 
 
-@pytest.mark.parametrize("field", ["upper_bound", "value_after", "gap_bps"])
-def test_a_figure_that_was_touched_is_exit_code_4(plan_file: Path, tmp_path: Path, field: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "check"),
+    [
+        ("upper_bound", "upper bound"),
+        ("net_bound", "net bound"),
+        ("value_after", "value after"),
+        ("gap_bps", "gap"),
+    ],
+)
+def test_a_figure_that_was_touched_is_exit_code_4(
+    plan_file: Path, tmp_path: Path, field: str, check: str
+) -> None:
     told = json.loads(plan_file.read_text())[field]
-    run = verified(touched(plan_file, tmp_path, **{field: told * 0.999}))
+    run = verified(touched(plan_file, tmp_path, **{field: told * 0.999 - 0.001}))
     assert run.code == 4
-    assert not run.document["holds"]
-    assert field.replace("_", " ").removesuffix(" bps") in run.stderr
+    assert [each["name"] for each in run.document["checks"] if not each["ok"]] == [check]
+    assert check in run.stderr
 
 
-def test_dual_prices_of_another_plan_are_exit_code_4(plan_file: Path, tmp_path: Path) -> None:
-    prices = json.loads(plan_file.read_text())["dual_prices"]
-    first = min(prices)
-    run = verified(touched(plan_file, tmp_path, dual_prices=prices | {first: prices[first] * 1.01}))
+@pytest.mark.parametrize(
+    ("field", "check"),
+    [
+        ("dual_prices", "upper bound"),
+        ("net_dual_prices", "net bound"),
+        ("arbitrage_prices", "arbitrage"),
+    ],
+)
+def test_prices_of_another_plan_are_exit_code_4(
+    plan_file: Path, tmp_path: Path, field: str, check: str
+) -> None:
+    plan = json.loads(plan_file.read_text())
+    prices, first = plan[field], max(plan["holdings_before"], key=lambda token: token in plan["targets"])
+    run = verified(touched(plan_file, tmp_path, **{field: prices | {first: prices[first] * 1.01}}))
     assert run.code == 4
-    assert "upper bound" in run.stderr
+    assert check in run.stderr
+
+
+def test_a_swap_in_a_direction_left_out_is_exit_code_4(plan_file: Path, tmp_path: Path) -> None:
+    step = next(each for each in json.loads(plan_file.read_text())["steps"] if "pool" in each)
+    gone = {key: step[key] for key in ("pool", "token_in", "token_out")} | {"reason": "mispriced"}
+    run = verified(touched(plan_file, tmp_path, excluded=[gone]))
+    assert run.code == 4
+    assert "exclusions" in run.stderr
+    assert run.document["exclusions"][0]["reason"] == "mispriced"
 
 
 def test_a_snapshot_of_another_state_is_exit_code_4(plan_file: Path, tmp_path: Path) -> None:
@@ -120,4 +155,8 @@ def test_mainnet_orders_and_baskets_reach_their_bound() -> None:
         )
         checked = verify(plan(market, portfolio), market, "")
         assert checked.holds, checked.findings
-        assert 0 <= (checked.bounds.same_weights / checked.value - 1) * BPS < ORDER_GAP_BPS
+        assert 0 <= checked.gap_bps < GAP_BPS
+        costly = replace(portfolio, gas_price_wei=10**10)
+        net = verify(plan(market, costly), market, "")
+        assert net.holds, net.findings
+        assert net.net_value <= net.net_bound < net.upper_bound
