@@ -44,7 +44,7 @@ SECTIONS: dict[str, Callable[[], Sequence[Section]]] = {
     "baskets": lambda: [orders.baskets(mainnet())],
     "growth": lambda: [growth.growth(), random_orders.random_orders()],
     "gas": lambda: gas.gas(mainnet()),
-    "balancer": lambda: [weighted.balancer_orders(balancer()), weighted.balancer_baskets(balancer())],
+    "balancer": lambda: weighted.weighted(balancer()),
     "convex": lambda: [convex.convex()],
     "quotes": lambda: [quotes.quotes_against_peer(mainnet()), quotes.quote_rates(mainnet(), balancer())],
     "command": lambda: [command.small_costs(mainnet()), command.whole_command(mainnet())],

@@ -65,7 +65,7 @@ def plan_all(snapshot: Snapshot, portfolios: Sequence[Portfolio], runs: int) -> 
             if isinstance(made[place], Plan):
                 spent[place].append(seconds(partial(plan, snapshot, portfolio)))
     return [
-        Planned(each, statistics.median(times))
+        Planned(each, statistics.median(times) if times else 0.0)
         if isinstance(each, Plan)
         else Planned(None, 0.0, type(each).__name__)
         for each, times in zip(made, spent, strict=True)

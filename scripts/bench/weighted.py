@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -34,26 +35,48 @@ ORDERS = (
     (WETH, BAL, "200"),
 )
 RUNS = 11
-PEER_RUNS = 11
+PEER_RUNS = 4
 BASKETS = 20
-AMONG = 60
-"""Baskets are drawn from so many of the deepest tokens."""
+SIDE = 4
+"""Tokens held, and tokens wanted, in a basket."""
 SHARES = (0.2, 1.0)
 
 
-def balancer_orders(market: Market) -> Section:
-    """Single orders, gas free on both sides."""
-    snapshot = market.snapshot
+def weighted(market: Market) -> tuple[Section, Section]:
+    """Orders over the pools that both routers may use, then baskets over all of them."""
     asked = [
-        (sold, bought, int(Decimal(text) * 10 ** snapshot.tokens[sold].decimals))
+        (sold, bought, int(Decimal(text) * 10 ** market.snapshot.tokens[sold].decimals))
         for sold, bought, text in ORDERS
     ]
-    made = plan_all(snapshot, [_portfolio(*each) for each in asked], RUNS)
-    answers = peers.run(peers.SOR, peers.market_document(snapshot, snapshot.pools, asked), PEER_RUNS)
+    common = admitted(market.snapshot, [_portfolio(*each) for each in asked])
+    return _orders(market.snapshot, common, asked), _baskets(market.snapshot, common)
+
+
+def admitted(snapshot: Snapshot, portfolios: Sequence[Portfolio]) -> Snapshot:
+    """Only the pools that the plans' certificates cover whole: no direction refused, every token known."""
+    while True:
+        plans = [each.plan for each in plan_all(snapshot, portfolios, 0) if each.plan]
+        refused = {each.pool for made in plans for each in made.excluded}
+        known = [set(made.certificate.dual_prices) for made in plans if made.certificate]
+        kept = tuple(
+            pool
+            for pool in snapshot.pools
+            if pool.address not in refused and all(each.issuperset(pool.tokens) for each in known)
+        )
+        if len(kept) == len(snapshot.pools):
+            return snapshot
+        snapshot = replace(snapshot, pools=kept)
+
+
+def _orders(whole: Snapshot, common: Snapshot, asked: Sequence[peers.Order]) -> Section:
+    portfolios = [_portfolio(*each) for each in asked]
+    made, free = plan_all(common, portfolios, RUNS), plan_all(whole, portfolios, RUNS)
+    answers = peers.run(peers.SOR, peers.market_document(common, common.pools, asked), PEER_RUNS)
     four, ten = ([peers.Answer.read(each) for each in answers[key]] for key in ("4", "10"))
+    answers = peers.run(peers.SOR, peers.market_document(whole, whole.pools, asked), PEER_RUNS, 10)
+    unchecked = [peers.Answer.read(each) for each in answers["10"]]
     figures = [
-        _figure(snapshot, order, *each)
-        for order, each in zip(ORDERS, zip(made, four, ten, strict=True), strict=True)
+        _figure(common, whole, *each) for each in zip(ORDERS, made, free, four, ten, unchecked, strict=True)
     ]
     rows = [
         [
@@ -64,14 +87,31 @@ def balancer_orders(market: Market) -> Section:
             each["legs"],
             f"{each['seconds'] * 1e3:.1f}",
             *(times(ratio) for ratio in each["ratio"]),
+            signed(each["whole_ahead"]),
+            times(each["whole_ratio"]),
         ]
         for each in figures
     ]
-    note = f"""{len(snapshot.pools):,} weighted pools of 2 to 8 tokens, {len(snapshot.tokens):,} tokens, gas
-        free. {peers.SOR.title} runs in the same run with at most 4 pools, its default, and with 10; bp
-        are against what its swaps deliver when replayed exactly in the Vault's order. An empty cell is
-        an order that it does not fill. Ratios are of warm medians; it keeps the paths of its first run."""
-    columns = ("order", "ours", "SOR 4 bp", "SOR 10 bp", "gap bp", "swaps", "ms", "÷ SOR 4", "÷ SOR 10")
+    note = f"""{peers.SOR.title} runs in the same run with at most 4 pools, as is its default, and with 10, gas
+        free; bp are against what its swaps deliver when replayed exactly in the Vault's order. First
+        over the {len(common.pools):,} pools, of the {len(whole.pools):,} recorded, whose prices other
+        pools confirm, which are the ones that ours admits. The last two columns give both routers every
+        pool: ours refuses those that pay over the reference prices, the peer takes them at their word,
+        so that what it is ahead there is the phantom arbitrage of dead pools. Ratios are of warm
+        medians; the peer keeps the paths of its first run."""
+    columns = (
+        "order",
+        "ours",
+        "SOR 4 bp",
+        "SOR 10 bp",
+        "gap bp",
+        "swaps",
+        "ms",
+        "÷ SOR 4",
+        "÷ SOR 10",
+        "all pools: SOR 10 bp",
+        "÷ it",
+    )
     return Section("Balancer pools against Balancer's router", prose(note), columns, rows, figures)
 
 
@@ -80,19 +120,27 @@ def _portfolio(sold: Address, bought: Address, amount: int) -> Portfolio:
 
 
 def _figure(
-    snapshot: Snapshot, order: Sequence[str], made: Planned, four: peers.Answer, ten: peers.Answer
+    common: Snapshot,
+    whole: Snapshot,
+    order: Sequence[str],
+    made: Planned,
+    free: Planned,
+    four: peers.Answer,
+    ten: peers.Answer,
+    unchecked: peers.Answer,
 ) -> dict[str, Any]:
     sold, bought, text = order
     amount = made.received(bought)
     return {
         "order": f"{text} {NAMES[sold]} → {NAMES[bought]}",
-        "text": format_amount(amount, snapshot.tokens[bought].decimals),
-        "ahead": [ahead_bps(amount, delivers(snapshot, each, bought)) for each in (four, ten)],
-        "claimed_ahead": [ahead_bps(amount, each.amount_out) for each in (four, ten)],
+        "text": format_amount(amount, common.tokens[bought].decimals),
+        "ahead": [ahead_bps(amount, delivers(common, each, bought)) for each in (four, ten)],
         "gap_bps": made.gap_bps,
         "legs": made.legs,
         "seconds": made.seconds,
         "ratio": [made.seconds / each.seconds if each.amount_out else None for each in (four, ten)],
+        "whole_ahead": ahead_bps(free.received(bought), delivers(whole, unchecked, bought)),
+        "whole_ratio": free.seconds / unchecked.seconds if free.plan else None,
     }
 
 
@@ -110,18 +158,19 @@ def delivers(snapshot: Snapshot, answer: peers.Answer, bought: Address) -> int |
     return total or None
 
 
-def balancer_baskets(market: Market) -> Section:
-    """No peer: the certificate says how good they are."""
+def _baskets(snapshot: Snapshot, common: Snapshot) -> Section:
+    """No peer: the certificate says how good they are. Depths count only in pools that are admitted."""
     rows, figures = [], []
+    tokens = {token for pool in common.pools for token in pool.tokens}
     for share in SHARES:
         baskets = [
-            random_basket(market.snapshot, share=share, seed=seed, among=AMONG, held=5, wanted=5)
+            random_basket(common, share=share, seed=seed, held=SIDE, wanted=SIDE, among=len(tokens))
             for seed in range(BASKETS)
         ]
-        made = plan_all(market.snapshot, baskets, 3)
+        made = plan_all(snapshot, baskets, 1)
         done = [each for each in made if each.plan]
         gaps = [each.gap_bps for each in done if each.gap_bps is not None]
-        costs = [_cost_bps(market.snapshot, each) for each in done]
+        costs = [_cost_bps(snapshot, each) for each in done]
         swaps = [len(each.plan.swaps) for each in done if each.plan]
         figures.append({"share": share, "gaps": gaps, "seconds": [each.seconds for each in done]})
         rows.append(
@@ -135,10 +184,10 @@ def balancer_baskets(market: Market) -> Section:
                 plain(statistics.median(each.seconds for each in done) * 1e3 if done else None, 1),
             ]
         )
-    note = f"""{BASKETS} random baskets of five tokens to five others for each size, out of the {AMONG}
-        deepest; a token's depth is what moves the prices of all its pools by 2%. Gas free; the gap is
-        to the bound of the plan's own certificate; plans that the planner refuses are left out of the
-        medians."""
+    note = f"""{BASKETS} random baskets of {SIDE} tokens to {SIDE} others for each size, out of {len(tokens)}
+        whose prices several pools confirm, over the {len(snapshot.pools):,} weighted pools of 2 to 8
+        tokens; a token's depth is what moves the prices of all its pools by 2%. Gas free; the gap is to
+        the bound of the plan's own certificate; refused baskets are left out of the medians."""
     columns = ("size", "planned", "median gap bp", "largest gap bp", "median cost bp", "swaps", "ms")
     return Section("Random baskets on Balancer pools", prose(note), columns, rows, figures)
 

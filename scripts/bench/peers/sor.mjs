@@ -1,6 +1,6 @@
 // Routes single orders with @balancer-labs/sor, in a process of its own: bench/peers runs it.
 //
-//     node sor.mjs FOLDER CASES ANSWERS RUNS
+//     node sor.mjs FOLDER CASES ANSWERS RUNS [MAX_POOLS ...]
 //
 // FOLDER holds the package. CASES is that of tines.mjs, of Balancer pools. ANSWERS gets, by the most pools in one trade, for
 // each order the amount out as text (null where there is none), its `swaps` [pool id, token in, token out, amount in; "0" takes
@@ -9,9 +9,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
 
-const MAX_POOLS = [4, 10];
 const SECONDS = 4;
-const [folder, asked, answered, runs] = process.argv.slice(2);
+const [folder, asked, answered, runs, ...more] = process.argv.slice(2);
+const MAX_POOLS = more.length ? more.map(Number) : [4, 10];
 const require = createRequire(`${folder}/package.json`);
 const { SOR, SwapTypes } = require("@balancer-labs/sor");
 const { BigNumber, formatFixed } = require("@ethersproject/bignumber");
