@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from math import exp, log, sqrt
+from math import exp, log1p, sqrt
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from router.pools.uniswap_v3 import UniswapV3Pool
 from router.pools.weighted_math import MAX_RATIO
 from router.tokens import Address
 
-LOG_TICK = log(1.0001) / 2
+LOG_TICK = log1p(1e-4) / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from router.optimiser.kernels import Arrays, Floats, Ints, compiled
 from router.pools.base import Pool
 
 Flags = npt.NDArray[np.bool_]
+SMALLEST_REST = 1e-18
+"""Of a weighted pool's weights, beside one: no smaller weight can be written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +162,12 @@ class Market:
         old, fresh = np.unique(column, return_inverse=True)
         offset = int(old[0] == -1)
         return Market(
-            self.book, self.terms, fresh.astype(np.int64) - offset, len(old) - offset, self.ladders, self.basins
+            self.book,
+            self.terms,
+            fresh.astype(np.int64) - offset,
+            len(old) - offset,
+            self.ladders,
+            self.basins,
         )
 
 
@@ -200,8 +207,9 @@ def _box(
 ) -> tuple[Floats, Floats]:
     """Least and most logarithm of the change of each balance. A balance that changes by c moves its token's
     price against the rest of the pool by c / (1 - weight)."""
-    reach = widest * (1 - weight)
-    taken = np.log1p(depth_share * np.expm1(depth_move * (1 - weight)) * keep)
+    rest = np.maximum(1 - weight, SMALLEST_REST)
+    reach = widest * rest
+    taken = np.log1p(depth_share * np.expm1(depth_move * rest) * keep)
     low = np.maximum(np.log1p(-most), -reach)
     high = np.minimum(np.log1p(most), np.minimum(reach, taken))
     return low, high
