@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from router.cli.console import say
@@ -29,7 +30,21 @@ BASKETS = 7
 SHARE = 0.25
 """Of the depth of the shallower side: half a percent of impact."""
 SMALL = (60, 25)
-TIMEOUT = 120
+ENOUGH, TIMEOUT = 20, 90
+"""Seconds after which a size is not planned again, and is given up."""
+
+COLUMNS = (
+    "pools",
+    "tokens",
+    "cold ms",
+    "warm ms",
+    "slowest ms",
+    "peak MiB",
+    "planning MiB",
+    "gap bp",
+    "swaps",
+    "refused",
+)
 
 
 def measure(pools: int, tokens: int) -> dict[str, Any]:
@@ -50,6 +65,8 @@ def measure(pools: int, tokens: int) -> dict[str, Any]:
         except RouterError as error:
             refused.append(f"{type(error).__name__}: {error}"[:200])
         spent.append(time.perf_counter() - start)
+        if seed and sum(spent) > ENOUGH:
+            break
     certificates = [each.certificate for each in made if each.certificate]
     return {
         "pools": pools,
@@ -69,52 +86,49 @@ def measure(pools: int, tokens: int) -> dict[str, Any]:
 def growth() -> Section:
     """Every size, and the power of the number of pools that fits."""
     figures = [_apart(pools, tokens) for pools, tokens in SIZES]
-    large = [each for each in figures if each["pools"] >= FIT_FROM]
+    done = [each for each in figures if "warm_seconds" in each]
+    large = [each for each in done if each["pools"] >= FIT_FROM]
     warm, cold = (
         exponent([(each["pools"], each[key]) for each in large]) for key in ("warm_seconds", "cold_seconds")
     )
-    rows = [
-        [
-            f"{each['pools']:,}",
-            f"{each['tokens']:,}",
-            f"{each['cold_seconds'] * 1e3:.0f}",
-            f"{each['warm_seconds'] * 1e3:.1f}",
-            f"{each['slowest_seconds'] * 1e3:.1f}",
-            f"{each['peak_mib']:.0f}",
-            f"{each['peak_mib'] - each['market_mib']:.0f}",
-            plain(each["gap_bps"]),
-            f"{each['legs']:.0f}" if each["legs"] is not None else "",
-            str(len(each["refused"])),
-        ]
-        for each in figures
+    note = f"""Random markets (scripts/bench/random_market.py: hubs and spokes, Uniswap v2 and v3, Balancer
+        of 2 to 8 tokens), ten tokens held to ten others, a quarter of what moves the shallower side
+        by 2%, gas price 0. Each size runs in a process of its own. Cold is the first plan of a
+        market, which prepares it, compiled code loaded before; warm is the median of up to {BASKETS}
+        plans for baskets never seen before, and slowest the worst of them. Peak memory is the whole
+        process, Python and libraries included; the next column is what planning adds to the market
+        itself. The gap is the largest. From {FIT_FROM:,} pools on, warm time grows like the number of
+        pools to the power {warm:.2f}, cold time {cold:.2f}."""
+    fitted = {"sizes": done, "warm_exponent": warm, "cold_exponent": cold}
+    rows = [_row(each) for each in figures]
+    return Section("Growth", prose(note), COLUMNS, rows, fitted, ("growth.svg",))
+
+
+def _row(figure: Mapping[str, Any]) -> list[str]:
+    size = [f"{figure['pools']:,}", f"{figure['tokens']:,}"]
+    if "warm_seconds" not in figure:
+        return [*size, f"over {TIMEOUT} s", *[""] * 7]
+    return [
+        *size,
+        f"{figure['cold_seconds'] * 1e3:.0f}",
+        f"{figure['warm_seconds'] * 1e3:.1f}",
+        f"{figure['slowest_seconds'] * 1e3:.1f}",
+        f"{figure['peak_mib']:.0f}",
+        f"{figure['peak_mib'] - figure['market_mib']:.0f}",
+        plain(figure["gap_bps"]),
+        plain(figure["legs"], 0),
+        str(len(figure["refused"])),
     ]
-    note = f"""Random markets (scripts/bench/random_market.py: hubs and spokes, Uniswap v2 and v3, Balancer of
-        2 to 8 tokens), ten tokens held to ten others, a quarter of what moves the shallower side by 2%,
-        gas price 0. Each size runs in a process of its own. Cold is the first plan of a market, which
-        prepares it, compiled code loaded before; warm is the median of {BASKETS} plans for baskets
-        never seen before, and slowest the worst of them. Peak memory is the whole process, Python and
-        libraries included; the next column is what planning adds to the market itself. The gap is the
-        largest. From {FIT_FROM:,} pools on, warm time grows like the number of pools to the power
-        {warm:.2f}, cold time {cold:.2f}."""
-    columns = (
-        "pools",
-        "tokens",
-        "cold ms",
-        "warm ms",
-        "slowest ms",
-        "peak MiB",
-        "planning MiB",
-        "gap bp",
-        "swaps",
-        "refused",
-    )
-    fitted = {"sizes": figures, "warm_exponent": warm, "cold_exponent": cold}
-    return Section("Growth", prose(note), columns, rows, fitted, ("growth.svg",))
 
 
 def _apart(pools: int, tokens: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "scripts.bench.growth", str(pools), str(tokens)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True, timeout=TIMEOUT)
+    try:
+        ended = subprocess.run(
+            command, cwd=ROOT, capture_output=True, check=False, text=True, timeout=TIMEOUT
+        )
+    except subprocess.TimeoutExpired:
+        return {"pools": pools, "tokens": tokens}
     if ended.returncode:
         raise SystemExit(f"{pools:,} pools: {ended.stderr.strip()[-2000:]}")
     answer: dict[str, Any] = json.loads(ended.stdout)

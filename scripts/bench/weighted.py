@@ -92,13 +92,13 @@ def _orders(whole: Snapshot, common: Snapshot, asked: Sequence[peers.Order]) -> 
         ]
         for each in figures
     ]
-    note = f"""{peers.SOR.title} runs in the same run with at most 4 pools, as is its default, and with 10, gas
+    note = f"""{peers.SOR.title} runs in the same run with at most 4 pools, its default, and with 10, gas
         free; bp are against what its swaps deliver when replayed exactly in the Vault's order. First
         over the {len(common.pools):,} pools, of the {len(whole.pools):,} recorded, whose prices other
-        pools confirm, which are the ones that ours admits. The last two columns give both routers every
-        pool: ours refuses those that pay over the reference prices, the peer takes them at their word,
-        so that what it is ahead there is the phantom arbitrage of dead pools. Ratios are of warm
-        medians; the peer keeps the paths of its first run."""
+        pools confirm, which are the ones that ours admits. The last two columns give both routers
+        every pool: ours refuses those that pay over the reference prices, the peer takes them at
+        their word, so that what it is ahead there is the phantom arbitrage of dead pools. Ratios are
+        of warm medians; the peer keeps the paths of its first run."""
     columns = (
         "order",
         "ours",
@@ -186,8 +186,8 @@ def _baskets(snapshot: Snapshot, common: Snapshot) -> Section:
         )
     note = f"""{BASKETS} random baskets of {SIDE} tokens to {SIDE} others for each size, out of {len(tokens)}
         whose prices several pools confirm, over the {len(snapshot.pools):,} weighted pools of 2 to 8
-        tokens; a token's depth is what moves the prices of all its pools by 2%. Gas free; the gap is to
-        the bound of the plan's own certificate; refused baskets are left out of the medians."""
+        tokens; a token's depth is what moves the prices of all its pools by 2%. Gas free; the gap is
+        to the bound of the plan's own certificate; refused baskets are left out of the medians."""
     columns = ("size", "planned", "median gap bp", "largest gap bp", "median cost bp", "swaps", "ms")
     return Section("Random baskets on Balancer pools", prose(note), columns, rows, figures)
 
