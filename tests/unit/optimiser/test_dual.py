@@ -55,7 +55,7 @@ def test_solve_agrees_with_clarabel(batch: int) -> None:
     assert len(unclear) <= MOST_UNCLEAR, f"Clarabel was inexact on {unclear}"
 
 
-@pytest.mark.parametrize("seed", [912, 980, 1802, 2491, 2865, 7938, 15746])
+@pytest.mark.parametrize("seed", [912, 980, 1802, 2491, 2865, 7938])
 def test_solve_leaves_prices_that_only_look_stationary(seed: int) -> None:
     """Markets where a single descent ends with worthless prices for tokens that are missing."""
     case = random_case(seed)
