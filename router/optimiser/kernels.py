@@ -7,26 +7,23 @@ multiple per token, so that all figures stay near one whatever the tokens' raw u
 from __future__ import annotations
 
 from math import exp, expm1, log, sqrt
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from router.optimiser.compiled import compiled
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-_Function = TypeVar("_Function")
 
 ROUND_OFF = 2e-14
 """What a profit may be understated by, as a share of what is paid and received for it."""
 LEVEL_STEPS = 60
-
-
-def compiled(function: _Function) -> _Function:
-    """To machine code on the first call, which is kept on disk for the next process."""
-    compiler: Any = numba.njit(cache=True, error_model="numpy", nogil=True)
-    result: _Function = compiler(function)
-    return result
+LEVEL_ROUND_OFF = 1e-15
+MOST_TOKENS = 8
+NEAR = 4
+"""Ranges that are looked through first."""
 
 
 class Arrays(NamedTuple):
@@ -34,7 +31,7 @@ class Arrays(NamedTuple):
 
     Ladder k: tokens `sold[k]`, `bought[k]`; entries first[k] to first[k + 1] of `edges`, `liquidity` (the
     last of each ladder is 0), `paid` and `got` (up to that edge, before the fee); `cap` is the farthest edge
-    allowed, `cost` what using the pool costs. Basin b: entries start[b] to start[b + 1] of `token`, `value`
+    allowed, `cost` what using the pool costs, `floor` the square of the first edge. Basin b: entries start[b] to start[b + 1] of `token`, `value`
     (of the balance), `weight`, `low` and `high`: bounds on the logarithm of the balance's change, 0 where the
     token may not be bought, or sold.
     """
@@ -44,6 +41,7 @@ class Arrays(NamedTuple):
     keep: Floats
     cap: Floats
     cost: Floats
+    floor: Floats
     first: Ints
     edges: Floats
     liquidity: Floats
@@ -82,54 +80,67 @@ class Response(NamedTuple):
 
 
 @compiled
-def ladder_trade(k: int, u: Floats, pools: Arrays) -> tuple[float, float, float]:
-    """(paid with fee, got, stiffness) of one ladder."""
-    begin, end = pools.first[k], pools.first[k + 1] - 1
-    edges = pools.edges
-    ratio = u[pools.bought[k]] * pools.keep[k] / u[pools.sold[k]]
-    start = edges[begin]
-    if not ratio > start * start:
-        return 0.0, 0.0, 0.0
+def ladder_trade(
+    ratio: float,
+    begin: int,
+    end: int,
+    cap: float,
+    edges: Floats,
+    liquidity: Floats,
+    paid: Floats,
+    got: Floats,
+) -> tuple[float, float, float]:
+    """(paid before the fee, got, liquidity over twice the root of the price where it ends) of one ladder.
+
+    Args:
+        ratio: of the prices of what is bought and sold, after the fee; more than the square of the first
+            edge.
+        begin, end: first and last entry of the ladder.
+    """
     target = sqrt(ratio)
-    limit = min(pools.cap[k], edges[end])
+    limit = min(cap, edges[end])
     free = target < limit
     if not free:
         target = limit
-        if not target > start:
-            return 0.0, 0.0, 0.0
-    low, high = begin, end
+    if not target > edges[begin]:
+        return 0.0, 0.0, 0.0
+    low, high = begin, min(begin + NEAR, end)
+    if edges[high] <= target:
+        low, high = high, end
     while high - low > 1:
         middle = (low + high) // 2
         if edges[middle] <= target:
             low = middle
         else:
             high = middle
-    edge, liquidity = edges[low], pools.liquidity[low]
-    paid = (pools.paid[low] + liquidity * (target - edge)) / pools.keep[k]
-    got = pools.got[low] + liquidity * (target - edge) / (edge * target)
-    stiffness = u[pools.bought[k]] * liquidity / (2 * target) if free else 0.0
-    return paid, got, stiffness
+    edge, depth = edges[low], liquidity[low]
+    width = target - edge
+    stiffness = depth / (2 * target) if free else 0.0
+    return paid[low] + depth * width, got[low] + depth * width / (edge * target), stiffness
 
 
 @compiled
-def ghost_trade(k: int, u: Floats, pools: Arrays, ghost: float) -> tuple[float, float, float]:
-    """What a share `ghost` of the liquidity at the current price would trade without the fee, up to where
-    the ladder itself begins: (paid, got, stiffness)."""
-    begin = pools.first[k]
-    start = pools.edges[begin]
-    ratio = u[pools.bought[k]] * pools.keep[k] / u[pools.sold[k]]
-    low = start * sqrt(pools.keep[k])
-    if not ratio > low * low:
+def ghost_trade(
+    ratio: float, keep: float, start: float, liquidity: float, ghost: float
+) -> tuple[float, float, float]:
+    """What a pool trades below the price where its fee is earned, smoothed: (paid, got, stiffness as in
+    `ladder_trade`).
+
+    From the price without fee up to where the ladder begins liquidity grows as ghost / (ghost + d), d being
+    the share of the way still to go: so it joins the ladder's own without a jump, and all but vanishes as
+    ghost does.
+    """
+    low = start * sqrt(keep)
+    if not (ratio > low * low and low < start):
         return 0.0, 0.0, 0.0
-    liquidity = ghost * pools.liquidity[begin]
-    target = sqrt(ratio)
-    if target >= start:
-        return liquidity * (start - low) / pools.keep[k], liquidity * (start - low) / (low * start), 0.0
-    return (
-        liquidity * (target - low) / pools.keep[k],
-        liquidity * (target - low) / (low * target),
-        u[pools.bought[k]] * liquidity / (2 * target),
-    )
+    target = min(sqrt(ratio), start)
+    width = start - low
+    pole = start + ghost * width
+    scale = liquidity * ghost * width
+    grown = log((pole - low) / (pole - target))
+    bought = (log(target / low) + grown) / pole + (target - low) / (low * target)
+    stiffness = scale / (pole - target) / (2 * target) if target < start else 0.0
+    return scale * grown / keep, scale * bought / pole, stiffness
 
 
 @compiled
@@ -149,34 +160,36 @@ def ghost_basin(b: int, u: Floats, pools: Arrays, ghost: float, net: Floats, int
 
 
 @compiled
-def basin_level(b: int, u: Floats, pools: Arrays) -> tuple[bool, float, float]:
-    """(whether the basin trades, logarithm of the multiplier of its invariant, slack left by rounding)."""
-    begin, end = pools.start[b], pools.start[b + 1]
+def basin_level(b: int, u: Floats, pools: Arrays, depth: Floats) -> tuple[bool, float, float]:
+    """(whether the basin trades, logarithm of the multiplier of its invariant, slack left by rounding). Sets
+    `depth`, by entry, to the logarithm of value over weight."""
+    begin, count = pools.start[b], pools.start[b + 1] - pools.start[b]
     fee = log(pools.basin_keep[b])
     below, above = np.inf, -np.inf
     buy, sell = -np.inf, np.inf
-    for e in range(begin, end):
-        depth = log(u[pools.token[e]] * pools.value[e] / pools.weight[e])
-        below, above = min(below, depth), max(above, depth - fee)
+    for i in range(count):
+        e = begin + i
+        depth[i] = log(u[pools.token[e]] * pools.value[e] / pools.weight[e])
+        below, above = min(below, depth[i]), max(above, depth[i] - fee)
         if pools.low[e] < 0:
-            buy = max(buy, depth)
+            buy = max(buy, depth[i])
         if pools.high[e] > 0:
-            sell = min(sell, depth - fee)
+            sell = min(sell, depth[i] - fee)
     if not buy > sell:
         return False, 0.0, 0.0
     level, slack = (buy + sell) / 2, 0.0
     for _ in range(LEVEL_STEPS):
         slack, slope = 0.0, 0.0
-        for e in range(begin, end):
-            depth = log(u[pools.token[e]] * pools.value[e] / pools.weight[e])
-            down, up = level - depth, level + fee - depth
+        for i in range(count):
+            e = begin + i
+            down, up = level - depth[i], level + fee - depth[i]
             if down < 0 and pools.low[e] < 0:
                 slack += pools.weight[e] * max(down, pools.low[e])
                 slope += pools.weight[e] if down > pools.low[e] else 0.0
             elif up > 0 and pools.high[e] > 0:
                 slack += pools.weight[e] * min(up, pools.high[e])
                 slope += pools.weight[e] if up < pools.high[e] else 0.0
-        if slack == 0.0:
+        if abs(slack) <= LEVEL_ROUND_OFF * max(1.0, abs(level)):
             break
         if slack < 0:
             below = level
@@ -185,7 +198,7 @@ def basin_level(b: int, u: Floats, pools: Arrays) -> tuple[bool, float, float]:
         new = level - slack / slope if slope > 0 else np.inf
         if not below < new < above:
             new = (below + above) / 2
-        if abs(new - level) <= 1e-16 * max(1.0, abs(level)):
+        if new == level:
             break
         level = new
     return True, level, slack
@@ -216,26 +229,56 @@ def respond(
             is the truth.
     """
     net[:] = 0.0
+    total = _respond_ladders(u, pools, unit, blur, ghost, net, into)
+    return total + _respond_basins(u, pools, unit, blur, ghost, net, into)
+
+
+@compiled
+def _respond_ladders(
+    u: Floats, pools: Arrays, unit: float, blur: float, ghost: float, net: Floats, into: Response
+) -> float:
+    # Arrays are named once: reading them from the tuple for every pool costs forty times the rest.
+    sold, bought, keep, cap, cost = pools.sold, pools.bought, pools.keep, pools.cap, pools.cost
+    floor, first, edges, liquidity = pools.floor, pools.first, pools.edges, pools.liquidity
+    before, yielded = pools.paid, pools.got
+    paid, got, stiffness, ghosts = into.paid, into.got, into.stiffness, into.ghost
+    profits, shares, bends = into.profit, into.share, into.bend
     total = 0.0
-    ladders = len(pools.sold)
-    for k in range(ladders):
-        paid, got, stiffness = ladder_trade(k, u, pools)
-        into.paid[k], into.got[k], into.stiffness[k] = paid, got, stiffness
-        into.profit[k], into.share[k], into.bend[k], into.ghost[k] = 0.0, 0.0, 0.0, 0.0
-        sold, bought = pools.sold[k], pools.bought[k]
-        if ghost > 0:
-            paid_too, got_too, into.ghost[k] = ghost_trade(k, u, pools, ghost)
-            net[bought] += u[bought] * got_too
-            net[sold] -= u[sold] * paid_too
-            total += u[bought] * got_too - u[sold] * paid_too
-        if got > 0:
-            cost = pools.cost[k] * unit
-            profit = u[bought] * got - u[sold] * paid
-            over, share, bend = share_of(profit, cost, blur * cost)
+    for k in range(len(sold)):
+        a, b = sold[k], bought[k]
+        u_in, u_out = u[a], u[b]
+        begin = first[k]
+        paid[k], got[k], stiffness[k], ghosts[k] = 0.0, 0.0, 0.0, 0.0
+        profits[k], shares[k], bends[k] = 0.0, 0.0, 0.0
+        if ghost > 0 and u_out > u_in * floor[k]:
+            given, taken, stiff = ghost_trade(
+                u_out * keep[k] / u_in, keep[k], edges[begin], liquidity[begin], ghost
+            )
+            ghosts[k] = u_out * stiff
+            net[b] += u_out * taken
+            net[a] -= u_in * given
+            total += u_out * taken - u_in * given
+        if u_out * keep[k] > u_in * floor[k]:
+            given, taken, stiff = ladder_trade(
+                u_out * keep[k] / u_in, begin, first[k + 1] - 1, cap[k], edges, liquidity, before, yielded
+            )
+            given /= keep[k]
+            profit = u_out * taken - u_in * given
+            price = cost[k] * unit
+            over, share, bend = share_of(profit, price, blur * price)
             total += over
-            into.profit[k], into.share[k], into.bend[k] = profit, share, bend
-            net[bought] += share * u[bought] * got
-            net[sold] -= share * u[sold] * paid
+            paid[k], got[k], stiffness[k] = given, taken, u_out * stiff
+            profits[k], shares[k], bends[k] = profit, share, bend
+            net[b] += share * u_out * taken
+            net[a] -= share * u_in * given
+    return total
+
+
+@compiled
+def _respond_basins(
+    u: Floats, pools: Arrays, unit: float, blur: float, ghost: float, net: Floats, into: Response
+) -> float:
+    total, ladders, depths = 0.0, len(pools.sold), np.empty(MOST_TOKENS)
     for b in range(len(pools.basin_keep)):
         begin, end = pools.start[b], pools.start[b + 1]
         for e in range(begin, end):
@@ -243,15 +286,14 @@ def respond(
         into.profit[ladders + b], into.share[ladders + b], into.bend[ladders + b] = 0.0, 0.0, 0.0
         if ghost > 0:
             total += ghost_basin(b, u, pools, ghost, net, into)
-        trades, level, slack = basin_level(b, u, pools)
+        trades, level, slack = basin_level(b, u, pools, depths)
         if not trades:
             continue
         keep = pools.basin_keep[b]
         fee, size = log(keep), exp(level)
         profit = size * slack
         for e in range(begin, end):
-            at = u[pools.token[e]]
-            depth = log(at * pools.value[e] / pools.weight[e])
+            at, depth = u[pools.token[e]], depths[e - begin]
             down, up = level - depth, level + fee - depth
             if down < 0 and pools.low[e] < 0:
                 into.gain[e] = -pools.value[e] * expm1(max(down, pools.low[e]))
@@ -272,23 +314,34 @@ def respond(
 @compiled
 def most_profit(u: Floats, pools: Arrays, unit: float) -> float:
     """The sum over all pools of profit less cost, where positive, never understated."""
-    total = 0.0
-    for k in range(len(pools.sold)):
-        paid, got, _ = ladder_trade(k, u, pools)
-        if got > 0:
-            received, given = u[pools.bought[k]] * got, u[pools.sold[k]] * paid
-            profit = received - given + ROUND_OFF * (received + given)
-            total += max(0.0, profit - pools.cost[k] * unit)
+    sold, bought, keep, cap, cost = pools.sold, pools.bought, pools.keep, pools.cap, pools.cost
+    floor, first, edges, liquidity = pools.floor, pools.first, pools.edges, pools.liquidity
+    total, depths = 0.0, np.empty(MOST_TOKENS)
+    for k in range(len(sold)):
+        u_in, u_out = u[sold[k]], u[bought[k]]
+        if u_out * keep[k] > u_in * floor[k]:
+            given, taken, _ = ladder_trade(
+                u_out * keep[k] / u_in,
+                first[k],
+                first[k + 1] - 1,
+                cap[k],
+                edges,
+                liquidity,
+                pools.paid,
+                pools.got,
+            )
+            received, spent = u_out * taken, u_in * given / keep[k]
+            profit = received - spent + ROUND_OFF * (received + spent)
+            total += max(0.0, profit - cost[k] * unit)
     for b in range(len(pools.basin_keep)):
-        trades, level, slack = basin_level(b, u, pools)
+        trades, level, slack = basin_level(b, u, pools, depths)
         if not trades:
             continue
         keep = pools.basin_keep[b]
         fee, size = log(keep), exp(level)
         profit = size * slack
         for e in range(pools.start[b], pools.start[b + 1]):
-            worth = u[pools.token[e]] * pools.value[e]
-            depth = log(worth / pools.weight[e])
+            worth, depth = u[pools.token[e]] * pools.value[e], depths[e - pools.start[b]]
             down, up = level - depth, level + fee - depth
             gain = 0.0
             if down < 0 and pools.low[e] < 0:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from router.optimiser.book import Book
-from router.optimiser.kernels import Arrays, Floats, Ints, compiled
+from router.optimiser.compiled import compiled
+from router.optimiser.kernels import Arrays, Floats, Ints
 from router.pools.base import Pool
 
 Flags = npt.NDArray[np.bool_]
@@ -99,6 +100,7 @@ class Market:
             keep=book.keep[self.ladders],
             cap=cap,
             cost=terms.costs[book.ladder_pool[self.ladders]],
+            floor=edges[first[:-1]] ** 2,
             first=first,
             edges=edges,
             liquidity=liquidity,

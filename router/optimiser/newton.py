@@ -18,7 +18,8 @@ from math import log, sqrt
 
 import numpy as np
 
-from router.optimiser.kernels import Arrays, Floats, Response, compiled, respond
+from router.optimiser.compiled import compiled
+from router.optimiser.kernels import Arrays, Floats, Response, respond
 
 DENSE = 96
 """Tokens up to which the Hessian is factored as a dense matrix; beyond, conjugate gradients are faster."""
@@ -38,6 +39,9 @@ RAISE, LOWER, LEAST_RAISED = 8.0, 8.0, 1e-2
 """How the damping answers to a step that fails, and to one that succeeds."""
 DESCENT = 1e-4
 NOISE = 1e-15
+FLAT, FLAT_STEPS, FLAT_END = 1e-8, 3, 8
+"""A step that lowers the bound by less than this share is flat; after so many the smoothing fades, or the
+descent ends: large markets have pools so deep that their flows settle long after the bound has."""
 NEAR, PATIENCE = 1e-6, 6
 """Below NEAR, steps that do not halve the imbalance are due to rounding; after so many the descent ends."""
 
@@ -258,7 +262,8 @@ def descend(
         tolerance: largest sum of imbalances, as a share of the total, at which the descent ends.
 
     Returns:
-        (prices with wanted . u = 1, sum of imbalances, bound at them without rounding up, steps taken)
+        (prices with wanted . u = 1, sum of imbalances, bound at them without rounding up, steps taken). The
+        imbalance is infinite where the prices prove that nothing of the target can be reached.
     """
     n = len(held)
     u = start / np.dot(wanted, start)
@@ -267,23 +272,28 @@ def descend(
     slope = np.empty(n)
     damping, taken, residual, total = 1e-3, 0, np.inf, 0.0
     fresh, new = True, u
-    least, idle = np.inf, 0
+    least, idle, flat = np.inf, 0, 0
     while taken < steps:
         if fresh:
             total = np.dot(held, u) + respond(u, pools, 1.0, blur, ghost, net, at)
             fresh = False
+        if not total > 0:
+            residual = np.inf
+            break
         residual = imbalance(u, held, wanted, net, total, slope)
-        if ghost > 0 and residual <= LOOSE:
+        if ghost > 0 and (residual <= LOOSE or flat >= FLAT_STEPS):
             if ghost <= last:
                 break
             ghost = ghost * FADE if ghost > LAST_GHOST else 0.0
-            fresh, least, idle = True, np.inf, 0
+            fresh, least, idle, flat = True, np.inf, 0, 0
             continue
         if residual < least / 2:
             least, idle = residual, 0
         else:
             idle += 1
         if residual <= tolerance or (ghost == 0.0 and residual <= NEAR and idle > PATIENCE):
+            break
+        if flat >= FLAT_END:
             break
         diagonal = laplacian_diagonal(u, pools, at) / total
         accepted = False
@@ -313,6 +323,7 @@ def descend(
         if not accepted:
             break
         damping /= LOWER
+        flat = flat + 1 if new_total > total * (1 - FLAT) else 0
         u, total = new, new_total
         net, new_net = new_net, net
         at, trial = trial, at

@@ -23,6 +23,9 @@ DUST_LOSS = 3e-7
 DUST_TRIES = 3
 NEAR = 1e-3
 """Where the smoothing starts when a solution is adapted to a small change."""
+NEARLY = 0.1
+"""Largest residual with which a search over a large market may end: its bound has settled by then, and its
+pools are chosen, and the flows are found on these."""
 UNKNOT_ROUNDS = 12
 CUT_SHARE = 0.25
 """Pools cut at once, as a share of those in use, until a plan has no more legs than are allowed."""
@@ -49,7 +52,7 @@ def propose(
     universe = problem.universe
     start, ghost = _start(problem, warm_start)
     whole = best_flows(problem, universe.market, start, ghost)
-    if not whole.converged:
+    if whole.residual > NEARLY:
         raise unreachable(problem, whole)
     open_to_all, limits = whole, 0.0
     if _limited(problem):
@@ -57,6 +60,8 @@ def propose(
         limits = max(open_to_all.value - whole.value, 0.0)
     prices = open_to_all.start_for(universe.free, universe.calm)
     market, solution = _untangled(problem, *_lean(problem, whole))
+    if not solution.converged:
+        raise unreachable(problem, whole)
     market, solution, cut = _within_legs(problem, market, solution)
     evidence = Evidence(prices, prices, _flows_net(problem, solution), limits + cut)
     return [Proposal(solution, market, evidence)]

@@ -339,8 +339,9 @@ def _without_payers(solution: Solution, cap: float) -> tuple[Market, list[Exclus
             gone.append(_direction(book, int(market.ladders[k]), "arbitrage"))
         else:
             b = int(market.basins[k - count])
-            sells[book.start[b] : book.start[b + 1]] = False
-            buys[book.start[b] : book.start[b + 1]] = False
+            gain = solution.response.gain[market.arrays.start[k - count] : market.arrays.start[k - count + 1]]
+            sells[book.start[b] : book.start[b + 1]] &= gain >= 0
+            buys[book.start[b] : book.start[b + 1]] &= gain <= 0
             gone += _shut(book, b, sells, buys, terms, "arbitrage")
     return market_of(book, replace(terms, ladders=ladders, sells=sells, buys=buys)), gone
 
