@@ -30,7 +30,7 @@ BASKETS = 7
 SHARE = 0.25
 """Of the depth of the shallower side: half a percent of impact."""
 SMALL = (60, 25)
-ENOUGH, TIMEOUT = 20, 90
+ENOUGH, TIMEOUT = 20, 60
 """Seconds after which a size is not planned again, and is given up."""
 
 COLUMNS = (
