@@ -19,16 +19,23 @@ import numpy as np
 from router.optimiser.kernels import Floats, Ints, Response, most_profit, respond
 from router.optimiser.market import Market
 from router.optimiser.newton import descend, empty_response
+from router.optimiser.subset import components
 from router.pools.base import Pool
 
 TOLERANCE = 1e-9
 """Largest sum of imbalances of a solution, as a share of the final value."""
+NEARLY = 0.1
+"""Largest residual with which a search over a large market may end."""
 UNMET = 1e-5
 """Largest sum of what is missing, or left over, at reference prices."""
 WORTHLESS = 1e-3
 """Share of its reference price below which a token may be one that no pool takes."""
-RESTARTS = ((True, 1e-5), (True, 0.0), (False, 1e-5))
-"""(whether from prices that answer the last surplus, ghost) of each further descent."""
+RESTARTS = ((True, 1e-3), (True, 0.0), (False, 1e-5), (False, 0.0))
+"""(whether from where the bound falls fastest, or else from prices that answer the surplus; ghost) of each
+further descent."""
+REACHES = (1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0)
+LEAST_PRICES = (1e-6, 1e-4, 1e-2)
+"""Of the start of a further descent, beside the target's unit."""
 MOST_STEPS = 300
 LIGHT = 1e-3
 """Share of its liquidity with which a pool without fee pulls prices at rest towards its own."""
@@ -91,11 +98,19 @@ class Solution:
         return self.residual <= TOLERANCE * 100 and not missing
 
     @property
+    def near(self) -> bool:
+        """Whether the bound has settled, though not all flows: the search over a large market may end so."""
+        return self.residual <= NEARLY and not self._worthless
+
+    @property
     def _worthless(self) -> bool:
-        """Whether a price has fallen so far that the residual says little. That of tokens which nothing ties
+        """Whether a price has fallen so far that the residual says little. That of tokens which no pools tie
         to what is held and wanted may."""
-        concerned = (self.goal.held != 0) | (self.goal.wanted > 0)
-        return bool(np.any(self.prices[concerned] < WORTHLESS))
+        if self.prices.min() >= WORTHLESS:
+            return False
+        root = components(self.market.arrays, self.market.columns)
+        named = (self.goal.held != 0) | (self.goal.wanted > 0)
+        return bool(np.any(self.prices[np.isin(root, root[named])] < WORTHLESS))
 
     @cached_property
     def surplus(self) -> Floats:
@@ -192,14 +207,13 @@ def solve(market: Market, goal: Goal, start: Floats | None = None, *, ghost: flo
     """
     begin = np.ones(market.columns) if start is None else start
     found = _descent(market, goal, begin, ghost)
-    if found.settled:
+    if found.settled or found.near:
         return found
-    for answer, share in RESTARTS:
-        again = _descent(market, goal, _answered(found) if answer else np.ones(market.columns), share)
-        if again.settled:
-            return again
-        found = again if answer else found
-    return found
+    for steepest, share in RESTARTS:
+        found = _descent(market, goal, _steepest(found) if steepest else _answered(found), share)
+        if found.settled:
+            return found
+    return _descent(market, goal, np.ones(market.columns), RESTARTS[-2][1])
 
 
 def at_rest(market: Market, goal: Goal, start: Floats) -> Solution:
@@ -217,6 +231,23 @@ def _answered(found: Solution) -> Floats:
     prices = np.maximum(found.prices / found.prices.max(), 1e-2)
     result: Floats = np.where(found.surplus < -UNMET, 1.0, np.where(found.surplus > UNMET, 1e-2, prices))
     return result
+
+
+def _steepest(found: Solution) -> Floats:
+    """Prices to start again from: of those against the surplus, the ones with the least bound. Where that is
+    less than before, a descent cannot end where the last one did: the bound has one minimum, in prices."""
+    held, wanted, arrays = found.goal.held, found.goal.wanted, found.market.arrays
+    surplus = np.nan_to_num(found.surplus, nan=0.0, posinf=0.0, neginf=0.0)
+    surplus = surplus / max(float(np.abs(surplus).max()), UNMET)
+    best, least = np.ones(found.market.columns), np.inf
+    for floor in LEAST_PRICES:
+        for reach in REACHES:
+            prices = np.maximum(found.prices - reach * surplus, floor)
+            prices = prices / np.dot(wanted, prices)
+            value = float(np.dot(held, prices) + most_profit(prices, arrays, 0.0))
+            if value < least:
+                best, least = prices, value
+    return best
 
 
 def _descent(market: Market, goal: Goal, start: Floats, ghost: float) -> Solution:

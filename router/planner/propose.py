@@ -23,9 +23,6 @@ DUST_LOSS = 3e-7
 DUST_TRIES = 3
 NEAR = 1e-3
 """Where the smoothing starts when a solution is adapted to a small change."""
-NEARLY = 0.1
-"""Largest residual with which a search over a large market may end: its bound has settled by then, and its
-pools are chosen, and the flows are found on these."""
 UNKNOT_ROUNDS = 12
 CUT_SHARE = 0.25
 """Pools cut at once, as a share of those in use, until a plan has no more legs than are allowed."""
@@ -52,7 +49,7 @@ def propose(
     universe = problem.universe
     start, ghost = _start(problem, warm_start)
     whole = best_flows(problem, universe.market, start, ghost)
-    if whole.residual > NEARLY:
+    if not (whole.converged or whole.near):
         raise unreachable(problem, whole)
     open_to_all, limits = whole, 0.0
     if _limited(problem):
