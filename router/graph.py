@@ -20,15 +20,6 @@ def swap_graph(pools: Iterable[Pool]) -> nx.MultiGraph:
     return graph
 
 
-def reachable(graph: nx.MultiGraph, ends: Set[Address]) -> set[Address]:
-    """Tokens that some path joins to one of the ends."""
-    found: set[Address] = set()
-    for end in sorted(ends & graph.nodes):
-        if end not in found:
-            found |= nx.node_connected_component(graph, end)
-    return found
-
-
 def passable(graph: nx.MultiGraph, ends: Set[Address]) -> set[Address]:
     """Tokens that something can pass through, and the ends: all others have one neighbour at most, or lead to
     such only."""
@@ -45,7 +36,6 @@ def passable(graph: nx.MultiGraph, ends: Set[Address]) -> set[Address]:
     return set(left)
 
 
-def parts(graph: nx.MultiGraph, ends: Set[Address]) -> list[frozenset[Address]]:
-    """The ends that some pool trades, grouped by whether any path joins them."""
-    groups = [frozenset(ends & component) for component in nx.connected_components(graph)]
-    return sorted((group for group in groups if group), key=min)
+def parts(graph: nx.MultiGraph) -> list[frozenset[Address]]:
+    """Its tokens, grouped by whether any path joins them."""
+    return sorted((frozenset(part) for part in nx.connected_components(graph)), key=min)

@@ -26,7 +26,7 @@ from router.pools.uniswap_v3 import UniswapV3Pool
 from tests.optimiser_markets import Case
 
 MOST = 0.3
-"""Share of a Balancer balance that may come in, after the fee, or go out."""
+"""Share of a Balancer balance that may come in, after the fee."""
 TOLERANCE = 1e-11
 PLENTY = 1e4
 """Multiples of the held value that no range is ever asked to take."""
@@ -132,8 +132,8 @@ def _weighted(
         paid, got, change = program.variable(), program.variable(), program.variable()
         high = min(log1p(MOST), widest * (1 - weight))
         if depth_share < np.inf:
-            high = min(high, log1p(depth_share * expm1(depth_move * (1 - weight)) * keep))
-        low = max(log1p(-MOST), -widest * (1 - weight))
+            high = min(high, log1p(depth_share * expm1(depth_move * (1 - weight))))
+        low = -widest * (1 - weight)
         program.at_least({paid: 1.0}, 0.0)
         program.at_least({paid: -1.0}, -expm1(high) if takes else 0.0)
         program.at_least({got: 1.0}, 0.0)

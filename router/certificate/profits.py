@@ -23,9 +23,9 @@ DIGITS = 60
 BISECTIONS = 100
 ROUND_OFF = 4e-15
 """What a sum or product of floats is rounded outward by, as a share of its parts."""
-BALANCER_LOW, BALANCER_HIGH = log(0.7), log(1.3)
-"""What a weighted pool lets out of a balance, and into it after the fee: WeightedMath.sol, _MAX_IN_RATIO and
-_MAX_OUT_RATIO."""
+BALANCER_HIGH = log(1.3)
+"""What a weighted pool lets into a balance at once, after the fee: WeightedMath.sol, _MAX_IN_RATIO. What goes
+out is limited only where that amount is given, which no program does."""
 
 Prices = Mapping[Address, float]
 Direction = tuple[Address, Address]
@@ -68,7 +68,7 @@ def _weighted_profit(pool: BalancerV2WeightedPool, nu: Prices, directions: Colle
     """All tokens at once, which earns no less than one pair after the other."""
     return _invariant_profit(
         [
-            _row(token, nu[token] * balance, weight / WAD, BALANCER_LOW, BALANCER_HIGH, directions)
+            _row(token, nu[token] * balance, weight / WAD, -inf, BALANCER_HIGH, directions)
             for token, balance, weight in zip(pool.tokens, pool.balances, pool.weights, strict=True)
             if balance
         ],

@@ -18,7 +18,7 @@ import numpy as np
 
 from router.optimiser.kernels import Floats, Ints, Response, most_profit, respond
 from router.optimiser.market import Market
-from router.optimiser.newton import descend, empty_response
+from router.optimiser.newton import LARGE, descend, empty_response
 from router.optimiser.subset import components
 from router.pools.base import Pool
 
@@ -100,7 +100,7 @@ class Solution:
     @property
     def near(self) -> bool:
         """Whether the bound has settled, though not all flows: the search over a large market may end so."""
-        return self.residual <= NEARLY and not self._worthless
+        return self.market.columns > LARGE and self.residual <= NEARLY and not self._worthless
 
     @property
     def _worthless(self) -> bool:

@@ -89,7 +89,6 @@ class Market:
         low, high = _box(
             book.weight[entries],
             np.repeat(book.most[self.basins], count) * terms.room,
-            np.repeat(keep, count),
             terms.widest[token],
             terms.depth_share,
             terms.depth_move,
@@ -205,16 +204,14 @@ def _entries(basins: Ints, start: Ints) -> tuple[Ints, Ints]:
 
 
 def _box(
-    weight: Floats, most: Floats, keep: Floats, widest: Floats, depth_share: float, depth_move: float
+    weight: Floats, most: Floats, widest: Floats, depth_share: float, depth_move: float
 ) -> tuple[Floats, Floats]:
     """Least and most logarithm of the change of each balance. A balance that changes by c moves its token's
     price against the rest of the pool by c / (1 - weight)."""
     rest = np.maximum(1 - weight, SMALLEST_REST)
     reach = widest * rest
-    taken = np.log1p(depth_share * np.expm1(depth_move * rest) * keep)
-    low = np.maximum(np.log1p(-most), -reach)
-    high = np.minimum(np.log1p(most), np.minimum(reach, taken))
-    return low, high
+    taken = np.log1p(depth_share * np.expm1(depth_move * rest))
+    return -reach, np.minimum(np.log1p(most), np.minimum(reach, taken))
 
 
 @compiled

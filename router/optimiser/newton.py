@@ -42,6 +42,8 @@ NOISE = 1e-15
 FLAT, FLAT_STEPS, FLAT_END = 1e-8, 3, 8
 """A step that lowers the bound by less than this share is flat; after so many the smoothing fades, or the
 descent ends: large markets have pools so deep that their flows settle long after the bound has."""
+LARGE = 1000
+"""Tokens beyond which a descent may end so."""
 NEAR, PATIENCE = 1e-6, 6
 """Below NEAR, steps that do not halve the imbalance are due to rounding; after so many the descent ends."""
 
@@ -293,7 +295,7 @@ def descend(
             idle += 1
         if residual <= tolerance or (ghost == 0.0 and residual <= NEAR and idle > PATIENCE):
             break
-        if flat >= FLAT_END:
+        if flat >= FLAT_END and n > LARGE:
             break
         diagonal = laplacian_diagonal(u, pools, at) / total
         accepted = False

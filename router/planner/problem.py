@@ -219,7 +219,6 @@ def _require_pools(valuation: Valuation, universe: Universe, shares: Mapping[Add
                 f"{name} keeps part of every transfer and can't be traded exactly", path=f"targets.{name}"
             )
     wanted_first = sorted(shares, key=lambda each: (not shares[each].most, each))
-    traded = frozenset().union(*universe.groups)
 
     def no_pool(token: Address) -> Infeasible:
         name, verb = valuation.symbol(token), "bought" if shares[token].most else "sold"
@@ -228,11 +227,13 @@ def _require_pools(valuation: Valuation, universe: Universe, shares: Mapping[Add
         )
 
     for token in wanted_first:
-        if token not in traded:
+        if token not in universe.component:
             raise no_pool(token)
-    groups = [group & shares.keys() for group in universe.groups if group & shares.keys()]
+    groups: dict[int, list[Address]] = {}
+    for token in shares:
+        groups.setdefault(universe.component[token], []).append(token)
     if len(groups) > 1:
-        names = sorted(", ".join(sorted(map(valuation.symbol, group))) for group in groups)
+        names = sorted(", ".join(sorted(map(valuation.symbol, group))) for group in groups.values())
         raise Infeasible(f"no path of usable pools joins {' and '.join(names)}{refusals}")
     for token in wanted_first:
         if market.column[book.place[token]] < 0:

@@ -9,10 +9,11 @@ cap, those that arbitrage would pay the most.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import permutations
-from math import inf, log1p
+from math import floor, inf, log1p, log10
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -42,8 +43,9 @@ MATTERS = 100
 """A pool that arbitrage pays less than this part of the cap is no cause of it."""
 PLANNED_ROOM = 1e-6
 """What is left unused of an AMM's own limits, for integers and the swaps before."""
-MOST_KEPT = 8
-"""Universes that a snapshot remembers."""
+MOST_KEPT = 16
+"""Universes, and what they are made of, that a snapshot remembers."""
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ class Universe:
         calm: by column, prices (multiples of the reference prices) at which the pools are at rest.
         arbitrage: numeraire units that the pools would pay to somebody who holds the target already.
         excluded: directions left out.
-        groups: the held and wanted tokens that some pool trades, by whether any path of pools joins them.
+        component: by token that may be traded, which part of the graph it belongs to: no path joins two parts.
         notes: for people.
     """
 
@@ -65,7 +67,7 @@ class Universe:
     calm: Floats
     arbitrage: float
     excluded: tuple[Exclusion, ...]
-    groups: tuple[frozenset[Address], ...]
+    component: Mapping[Address, int]
     notes: tuple[str, ...]
 
     def without(self, pools: Iterable[Pool]) -> Universe:
@@ -92,59 +94,96 @@ def book_of(valuation: Valuation) -> Book:
 
 
 def universe_of(valuation: Valuation, price: GasPrice) -> Universe:
-    """The universe of a portfolio, remembered by the snapshot for the next plan."""
-    kept: dict[Hashable, Universe] = valuation.snapshot.memo.setdefault("universes", {})
-    key = _key(valuation, price)
+    """The universe of a portfolio, remembered by the snapshot for the next plan: it depends on the policy,
+    the gas price and the order of magnitude of the value, and hardly ever on what is held and wanted."""
+    ends = frozenset(valuation.tokens)
+    whole = _remembered(valuation, ("admitted", _policy(valuation), frozenset()), lambda: _admit(valuation))
+    missing = ends.difference(whole.component)
+    if missing:
+        key = ("admitted", _policy(valuation), missing)
+        whole = _remembered(valuation, key, lambda: _admit(valuation, missing))
+    touched = frozenset(whole.component[token] for token in ends if token in whole.component)
+    portfolio = valuation.portfolio
+    scale = 10.0 ** floor(log10(valuation.value(valuation.tradable)))
+    key = (
+        "universe",
+        _policy(valuation),
+        missing,
+        touched,
+        scale * portfolio.max_arbitrage_bps,
+        tuple(sorted((token, rule.max_impact_bps) for token, rule in portfolio.rules.items())),
+        portfolio.max_depth_bps,
+        (price.per_gas, price.per_byte, price.per_wei),
+    )
+    return _remembered(valuation, key, lambda: _open(valuation, price, whole, touched, scale))
+
+
+def _remembered(valuation: Valuation, key: Hashable, make: Callable[[], _Kept]) -> _Kept:
+    """What was made for a key before, or is made now; the oldest is forgotten."""
+    kept: dict[Hashable, Any] = valuation.snapshot.memo.setdefault("universes", {})
     if key not in kept:
         while len(kept) >= MOST_KEPT:
             del kept[next(iter(kept))]
-        kept[key] = _admit(valuation, price)
-    return kept[key]
+        kept[key] = make()
+    found: _Kept = kept[key]
+    return found
 
 
-def _key(valuation: Valuation, price: GasPrice) -> Hashable:
+def _policy(valuation: Valuation) -> Hashable:
     portfolio = valuation.portfolio
-    return (
-        portfolio.allow_tokens,
-        portfolio.deny_tokens,
-        tuple(sorted(portfolio.prices.items())),
-        valuation.tokens,
-        tuple(sorted(portfolio.targets_wad.items())),
-        tuple(sorted((token, rule.max_impact_bps) for token, rule in portfolio.rules.items())),
-        portfolio.max_depth_bps,
-        valuation.value(valuation.tradable) * portfolio.max_arbitrage_bps,
-        (price.per_gas, price.per_byte, price.per_wei),
-    )
+    return portfolio.allow_tokens, portfolio.deny_tokens, tuple(sorted(portfolio.prices.items()))
 
 
-def _admit(valuation: Valuation, price: GasPrice) -> Universe:
+@dataclass(frozen=True, eq=False, slots=True)
+class _Admission:
+    """Tokens that may be traded or passed through: by token, which part of the graph it belongs to.
+
+    Attributes:
+        doubtful: how many tokens had too few price sources.
+    """
+
+    component: Mapping[Address, int]
+    doubtful: int
+
+
+def _admit(valuation: Valuation, ends: frozenset[Address] = frozenset()) -> _Admission:
+    """What the policy admits; `ends` are vouched for by the owner."""
     book = book_of(valuation)
-    terms = _terms(valuation, book, price)
     usable = _usable(valuation, book)
-    trusted = _trusted(valuation, book, terms, usable)
-    ends = {token for token in valuation.tokens if token in book.place}
+    trusted = _trusted(valuation, book, usable, ends)
     swaps = graph.swap_graph(
         pool for pool in book.pools if all(trusted[book.place[token]] for token in pool.tokens)
     )
-    groups = tuple(graph.parts(swaps, ends))
-    useful = graph.reachable(swaps, ends)
-    useful &= graph.passable(swaps.subgraph(useful), ends)
+    useful = swaps.subgraph(graph.passable(swaps, ends))
+    component = {token: k for k, part in enumerate(graph.parts(useful)) for token in part}
+    return _Admission(component, int((usable & ~trusted).sum()))
+
+
+def _open(
+    valuation: Valuation, price: GasPrice, admitted: _Admission, parts: frozenset[int], scale: float
+) -> Universe:
+    """The universe of some parts of the graph."""
+    book = book_of(valuation)
     known = np.zeros(len(book.tokens), dtype=np.bool_)
-    known[[book.place[token] for token in useful]] = True
-    terms = _with_tokens(book, terms, known)
+    known[[book.place[token] for token, part in admitted.component.items() if part in parts]] = True
+    terms = _with_tokens(book, _terms(valuation, book, price), known)
     terms, mispriced = _without_mispriced(valuation, book, terms)
-    free = market_of(book, terms)
-    free, calm, arbitrage, paying = _calmed(valuation, free)
-    notes = tuple(_notes(valuation, usable, trusted, mispriced, paying))
+    free, calm, arbitrage, paying = _calmed(valuation, market_of(book, terms), scale)
     limited = replace(free.terms, room=1 - PLANNED_ROOM, **_limits(valuation, book))
-    market = replace(free, terms=limited)
-    return Universe(market, free, calm, arbitrage, (*mispriced, *paying), groups, notes)
+    return Universe(
+        market=replace(free, terms=limited),
+        free=free,
+        calm=calm,
+        arbitrage=arbitrage,
+        excluded=(*mispriced, *paying),
+        component=admitted.component,
+        notes=tuple(_notes(valuation, admitted.doubtful, mispriced, paying)),
+    )
 
 
 def _terms(valuation: Valuation, book: Book, price: GasPrice) -> Terms:
-    prices = valuation.prices
     return Terms(
-        prices=np.array([prices.get(token, 0.0) for token in book.tokens]),
+        prices=_prices(valuation, book),
         ladders=np.ones(len(book.sold), dtype=np.bool_),
         sells=np.ones(len(book.token), dtype=np.bool_),
         buys=np.ones(len(book.token), dtype=np.bool_),
@@ -154,6 +193,12 @@ def _terms(valuation: Valuation, book: Book, price: GasPrice) -> Terms:
         costs=np.array([least_cost(pool, price, valuation.snapshot) for pool in book.pools]),
         room=1.0,
     )
+
+
+def _prices(valuation: Valuation, book: Book) -> Floats:
+    """Numeraire per raw unit, 0 where a token has none, by token of the book."""
+    prices = valuation.prices
+    return np.array([prices.get(token, 0.0) for token in book.tokens])
 
 
 def _limits(valuation: Valuation, book: Book) -> dict[str, object]:
@@ -179,15 +224,15 @@ def _usable(valuation: Valuation, book: Book) -> Flags:
     )
 
 
-def _trusted(valuation: Valuation, book: Book, terms: Terms, usable: Flags) -> Flags:
-    """Usable tokens whose price is vouched for: by the owner, who holds, wants, prices or lists them, or by
-    two pools that agree with the reference price."""
+def _trusted(valuation: Valuation, book: Book, usable: Flags, ends: Set[Address]) -> Flags:
+    """Usable tokens whose price is vouched for: by the owner, who prices, lists or, where nothing else does,
+    holds or wants them, or by two pools that agree with the reference price."""
     snapshot, portfolio = valuation.snapshot, valuation.portfolio
     if portfolio.allow_tokens:
         return usable
-    named = {*valuation.tokens, *portfolio.prices, snapshot.numeraire, snapshot.native_token}
+    named = {*ends, *portfolio.prices, snapshot.numeraire, snapshot.native_token}
     vouched = usable & np.array([token in named for token in book.tokens], dtype=np.bool_)
-    pool, token, other, depth, agrees = _sources(book, terms)
+    pool, token, other, depth, agrees = _sources(book, _prices(valuation, book))
     trusted = usable
     while True:
         counted = trusted[other] & trusted[token]
@@ -202,10 +247,9 @@ def _trusted(valuation: Valuation, book: Book, terms: Terms, usable: Flags) -> F
         trusted = left
 
 
-def _sources(book: Book, terms: Terms) -> tuple[np.ndarray, ...]:
+def _sources(book: Book, prices: Floats) -> tuple[np.ndarray, ...]:
     """(pool, token, other token, value of the depth, whether the pool's own price of the token is the
     reference price) of every ordered pair of tokens of every pool."""
-    prices = terms.prices
     sold, bought = prices[book.sold], prices[book.bought]
     begin = book.first[:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -285,38 +329,39 @@ def _shut(
 
 
 def _calmed(
-    valuation: Valuation, market: Market
+    valuation: Valuation, market: Market, scale: float
 ) -> tuple[Market, Floats, float, tuple[Exclusion, ...]]:
-    """The market without what pays more than the cap to somebody who holds the target already; its prices at
-    rest, what it still pays, and what was left out."""
-    book, value = market.book, valuation.value(valuation.tradable)
-    cap = value * valuation.portfolio.max_arbitrage_bps / BPS
+    """The market without what pays more than the cap to somebody who trades nothing else; its prices at rest,
+    what it still pays, and what was left out.
+
+    Args:
+        scale: numeraire value of which the portfolio's cap is a share.
+    """
+    cap = scale * valuation.portfolio.max_arbitrage_bps / BPS
     excluded: list[Exclusion] = []
-    calm = np.ones(market.columns)
+    calm, paid = np.ones(market.columns), 0.0
     for _ in range(ARBITRAGE_ROUNDS):
-        goal = _at_target(valuation, market, value)
-        if goal is None:
-            return market, calm, 0.0, tuple(excluded)
-        solution = at_rest(market, goal, calm)
+        if not market.columns:
+            break
+        held = np.zeros(market.columns)
+        held[_root(valuation, market)] = scale
+        solution = at_rest(market, Goal(held, held / scale), calm)
         calm, paid = solution.prices, float(solution.profits.sum())
         if paid <= cap:
-            return market, calm, paid, tuple(excluded)
+            break
         market, gone = _without_payers(solution, cap)
         excluded += gone
-        column = solution.market.column
-        calm = calm[column[market.representatives]]
+        calm = solution.start_for(market)
     return market, calm, paid, tuple(excluded)
 
 
-def _at_target(valuation: Valuation, market: Market, value: float) -> Goal | None:
-    """Holding the target's own mix; None where no pool trades any of it."""
-    wanted = np.zeros(market.columns)
-    for token, weight in valuation.portfolio.targets_wad.items():
-        column = market.column[market.book.place[token]] if token in market.book.place else -1
-        if column >= 0:
-            wanted[column] += weight
-    total = wanted.sum()
-    return Goal(wanted / total * value, wanted / total) if total else None
+def _root(valuation: Valuation, market: Market) -> int:
+    """The column whose price the others are measured by: the numeraire's, or the native token's."""
+    place = market.book.place
+    for token in (valuation.snapshot.numeraire, valuation.snapshot.native_token):
+        if token in place and market.column[place[token]] >= 0:
+            return int(market.column[place[token]])
+    return 0
 
 
 def _without_payers(solution: Solution, cap: float) -> tuple[Market, list[Exclusion]]:
@@ -364,19 +409,13 @@ def _profits_at_reference(market: Market) -> Floats:
 
 
 def _notes(
-    valuation: Valuation,
-    usable: Flags,
-    trusted: Flags,
-    mispriced: Set[Exclusion] | tuple[Exclusion, ...],
-    paying: tuple[Exclusion, ...],
+    valuation: Valuation, doubtful: int, mispriced: Sequence[Exclusion], paying: Sequence[Exclusion]
 ) -> Iterator[str]:
-    doubtful = int((usable & ~trusted).sum())
     if doubtful:
         yield f"{doubtful} tokens with fewer than {SOURCES} price sources that agree are not routed through"
-    for found, why in (
-        (mispriced, f"pools that pay over {MISPRICED_CAP:.0%} more than the reference prices were refused as mispriced"),
-        (paying, f"pools that pay arbitrage beyond {valuation.portfolio.max_arbitrage_bps} bp were left out"),
-    ):
+    refused = f"pools that pay over {MISPRICED_CAP:.0%} more than the reference prices were refused as mispriced"
+    left_out = f"pools that pay arbitrage beyond {valuation.portfolio.max_arbitrage_bps} bp were left out"
+    for found, why in ((mispriced, refused), (paying, left_out)):
         names = sorted({_pair(valuation, each.pool) for each in found})
         if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""

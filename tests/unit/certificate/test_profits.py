@@ -48,12 +48,10 @@ def skewed(pool: Pool, skew: float) -> Prices:
 
 
 def earned(pool: Pool, nu: Prices, one: Address, other: Address, amount: int) -> float:
-    """By an exact quote; nothing where the pool refuses, or pays out more than its limit."""
+    """By an exact quote; nothing where the pool refuses."""
     try:
         paid = pool.quote_exact_in(one, other, amount)
     except PoolError:
-        return 0.0
-    if isinstance(pool, BalancerV2WeightedPool) and paid > 0.3 * pool.balances[pool.tokens.index(other)]:
         return 0.0
     return float(Fraction(nu[other]) * paid - Fraction(nu[one]) * amount)
 
@@ -115,7 +113,7 @@ def continuous_best(pool: BalancerV2WeightedPool, nu: Prices) -> float:
 
     start = np.zeros(2 * len(values))
     rule = {"type": "eq", "fun": lambda moves: float(weights @ (moves[: len(values)] - moves[len(values) :]))}
-    limits = [(0, log(1.3))] * len(values) + [(0, -log(0.7))] * len(values)
+    limits = [(0, log(1.3))] * len(values) + [(0, 30.0)] * len(values)
     solved = minimize(
         loss,
         start,
