@@ -82,8 +82,8 @@ class Portfolio:
         max_depth_bps: the most of a pool's depth that the plan may take, depth being the amount in that
             moves the pool's price by DEPTH_MOVE.
         max_legs: the most swaps in one plan.
-        max_arbitrage_bps: the most, of the portfolio's value, that the pools admitted may pay somebody who
-            holds the target already; pools that offer more are left out.
+        max_arbitrage_bps: the most, of the portfolio's value, that the pools may pay somebody who trades
+            nothing else, for a plan to take part in it; where they offer more, no flows go in a circle.
         gas_price_wei: price of gas to plan with; None takes the snapshot's base fee.
         allow_tokens: where not empty, only pools whose tokens are all listed are used.
         deny_tokens: no pool with one of these is used.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import networkx as nx
 import numpy as np
 
+from router.fixed_point import BPS
 from router.optimiser.dual import Solution
 from router.optimiser.kernels import Floats, Ints
 from router.optimiser.market import Market
@@ -24,6 +26,7 @@ DUST_TRIES = 3
 NEAR = 1e-3
 """Where the smoothing starts when a solution is adapted to a small change."""
 UNKNOT_ROUNDS = 12
+STRAIGHT_ROUNDS = 60
 CUT_SHARE = 0.25
 """Pools cut at once, as a share of those in use, until a plan has no more legs than are allowed."""
 
@@ -59,7 +62,9 @@ def propose(
     market, solution = _untangled(problem, *_lean(problem, whole))
     if not solution.converged:
         raise unreachable(problem, whole)
-    market, solution, cut = _within_legs(problem, market, solution)
+    straight = _straight(problem, market, solution)
+    limits += max(solution.value - straight[1].value, 0.0)
+    market, solution, cut = _within_legs(problem, *straight)
     evidence = Evidence(prices, prices, _flows_net(problem, solution), limits + cut)
     return [Proposal(solution, market, evidence)]
 
@@ -110,6 +115,28 @@ def _lean(problem: Problem, whole: Solution) -> tuple[Market, Solution]:
         least /= 10
     fewer = market.only(*whole.carrying(0.0), problem.ends)
     return fewer, best_flows(problem, fewer, whole.start_for(fewer), NEAR)
+
+
+def _straight(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution]:
+    """Flows without a circle, where the pools offer more arbitrage than the owner wants any part of: of each
+    circle the smallest swap goes."""
+    valuation = problem.valuation
+    value = valuation.value(valuation.tradable)
+    if problem.universe.arbitrage <= value * valuation.portfolio.max_arbitrage_bps / BPS:
+        return market, solution
+    for _ in range(STRAIGHT_ROUNDS):
+        legs = {(leg.token_in, leg.token_out, leg.pool.address): leg for leg in legs_of(solution)}
+        try:
+            circle = nx.find_cycle(nx.MultiDiGraph(list(legs)))
+        except nx.NetworkXNoCycle:
+            break
+        smallest = min((legs[edge] for edge in circle), key=lambda leg: (_value(problem, leg), leg.pool.address))
+        fewer = without(market, smallest, problem.ends)
+        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
+        if not found.converged:
+            break
+        market, solution = fewer, found
+    return market, solution
 
 
 def _untangled(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution]:

@@ -3,8 +3,8 @@
 A pool is admitted if the portfolio's lists allow its tokens, none of them is taxed, all are priced, and each
 token that is only passed through has two independent price sources: pools that agree with its reference
 price, against tokens of which the same is true. Then directions that pay more than they can honestly pay
-are left out: against the reference prices by MISPRICED_CAP, and, until the rest is within the portfolio's
-cap, those that arbitrage would pay the most.
+are left out: against the reference prices by MISPRICED_CAP, and against the other pools by PHANTOM. What
+arbitrage the rest still offers is told, and a plan takes part in it up to the portfolio's cap only.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ AGREEMENT = 0.02
 SOURCE_SHARE = 1e-4
 """How deep a pool must be, beside the token's deepest, to count as a source."""
 SOURCES = 2
-ARBITRAGE_ROUNDS = 60
-MATTERS = 100
-"""A pool that arbitrage pays less than this part of the cap is no cause of it."""
+PHANTOM = 0.003
+"""Margin, fees paid, beyond which a direction's price is taken for a ghost of a dead or stale pool."""
+PHANTOM_ROUNDS = 60
+MATTERS = 1e-7
+"""Share of the portfolio's value that a phantom must offer to be worth a name."""
 PLANNED_ROOM = 1e-6
 """What is left unused of an AMM's own limits, for integers and the swaps before."""
 MOST_KEPT = 16
@@ -56,7 +58,7 @@ class Universe:
         market: under the owner's limits of impact and depth, and a hair within the AMMs' own.
         free: the same pools under the AMMs' limits alone; what certificates are about.
         calm: by column, prices (multiples of the reference prices) at which the pools are at rest.
-        arbitrage: numeraire units that the pools would pay to somebody who holds the target already.
+        arbitrage: numeraire units that the pools would pay, at most, to somebody who trades nothing else.
         excluded: directions left out.
         component: by token that may be traded, which part of the graph it belongs to: no path joins two parts.
         notes: for people.
@@ -110,7 +112,7 @@ def universe_of(valuation: Valuation, price: GasPrice) -> Universe:
         _policy(valuation),
         missing,
         touched,
-        scale * portfolio.max_arbitrage_bps,
+        scale,
         tuple(sorted((token, rule.max_impact_bps) for token, rule in portfolio.rules.items())),
         portfolio.max_depth_bps,
         (price.per_gas, price.per_byte, price.per_wei),
@@ -331,26 +333,25 @@ def _shut(
 def _calmed(
     valuation: Valuation, market: Market, scale: float
 ) -> tuple[Market, Floats, float, tuple[Exclusion, ...]]:
-    """The market without what pays more than the cap to somebody who trades nothing else; its prices at rest,
-    what it still pays, and what was left out.
+    """The market without phantoms: directions that at the market's prices at rest pay more than any live pool
+    would for long. Its prices at rest, what arbitrage would still earn, and what was left out.
 
     Args:
-        scale: numeraire value of which the portfolio's cap is a share.
+        scale: numeraire value that the portfolio is about.
     """
-    cap = scale * valuation.portfolio.max_arbitrage_bps / BPS
     excluded: list[Exclusion] = []
     calm, paid = np.ones(market.columns), 0.0
-    for _ in range(ARBITRAGE_ROUNDS):
+    for _ in range(PHANTOM_ROUNDS):
         if not market.columns:
             break
         held = np.zeros(market.columns)
         held[_root(valuation, market)] = scale
         solution = at_rest(market, Goal(held, held / scale), calm)
         calm, paid = solution.prices, float(solution.profits.sum())
-        if paid <= cap:
+        smaller, gone = _without_phantoms(solution, scale * MATTERS)
+        if not gone:
             break
-        market, gone = _without_payers(solution, cap)
-        excluded += gone
+        market, excluded = smaller, excluded + gone
         calm = solution.start_for(market)
     return market, calm, paid, tuple(excluded)
 
@@ -364,30 +365,28 @@ def _root(valuation: Valuation, market: Market) -> int:
     return 0
 
 
-def _without_payers(solution: Solution, cap: float) -> tuple[Market, list[Exclusion]]:
-    """Leaves out the pools whose prices are farthest off, by the margin that arbitrage earns in them, of
-    those that pay enough to matter; of equals, the one farther from the reference prices."""
+def _without_phantoms(solution: Solution, least: float) -> tuple[Market, list[Exclusion]]:
+    """Leaves out the directions of the largest margins, beyond PHANTOM, of those that earn arbitrage more
+    than `least`; of equals, the one that pays more at the reference prices."""
     market, book, profits = solution.market, solution.market.book, solution.profits
     terms, count = market.terms, len(market.ladders)
     margins, at_reference = _margins(solution), _profits_at_reference(market)
-    payers = [k for k in range(len(profits)) if profits[k] > cap / MATTERS]
-    order = sorted(payers, key=lambda k: (-round(float(margins[k]), 9), -at_reference[k], k))
-    left = float(profits.sum())
+    phantoms = [k for k in range(len(profits)) if profits[k] > least and margins[k] > PHANTOM]
+    order = sorted(phantoms, key=lambda k: (-round(float(margins[k]), 9), -at_reference[k], k))
     ladders, sells, buys = terms.ladders.copy(), terms.sells.copy(), terms.buys.copy()
     gone: list[Exclusion] = []
     for k in order:
-        if gone and (left <= cap / 2 or margins[k] < margins[order[0]] / 2):
+        if gone and not margins[order[0]] / 2 < margins[k] < margins[order[0]] * (1 - 1e-6):
             break
-        left -= float(profits[k])
         if k < count:
             ladders[market.ladders[k]] = False
-            gone.append(_direction(book, int(market.ladders[k]), "arbitrage"))
+            gone.append(_direction(book, int(market.ladders[k]), "phantom"))
         else:
             b = int(market.basins[k - count])
             gain = solution.response.gain[market.arrays.start[k - count] : market.arrays.start[k - count + 1]]
             sells[book.start[b] : book.start[b + 1]] &= gain >= 0
             buys[book.start[b] : book.start[b + 1]] &= gain <= 0
-            gone += _shut(book, b, sells, buys, terms, "arbitrage")
+            gone += _shut(book, b, sells, buys, terms, "phantom")
     return market_of(book, replace(terms, ladders=ladders, sells=sells, buys=buys)), gone
 
 
@@ -414,7 +413,7 @@ def _notes(
     if doubtful:
         yield f"{doubtful} tokens with fewer than {SOURCES} price sources that agree are not routed through"
     refused = f"pools that pay over {MISPRICED_CAP:.0%} more than the reference prices were refused as mispriced"
-    left_out = f"pools that pay arbitrage beyond {valuation.portfolio.max_arbitrage_bps} bp were left out"
+    left_out = f"pools that pay over {PHANTOM:.1%} more than the other pools were left out"
     for found, why in ((mispriced, refused), (paying, left_out)):
         names = sorted({_pair(valuation, each.pool) for each in found})
         if names:
