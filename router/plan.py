@@ -95,6 +95,7 @@ class Certificate:
         arbitrage_prices: the proof of it.
         pool_gas: numeraire units that using a pool costs at the least, by pool; empty where gas is free.
         base_gas: numeraire units that any trade costs beside its pools.
+        proven_net_bound: a lower net bound that branch and bound has reached; no list of prices proves it.
     """
 
     upper_bound: float
@@ -107,6 +108,7 @@ class Certificate:
     arbitrage_prices: Mapping[Address, float]
     pool_gas: Mapping[Address, float] = field(default_factory=dict)
     base_gas: float = 0.0
+    proven_net_bound: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

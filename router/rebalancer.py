@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,12 +102,16 @@ def make_plan(
     *,
     balances_are_holdings: bool = False,
     deadline: int | None = None,
+    prove: bool = False,
+    warm_start: Mapping[Address, float] | None = None,
 ) -> Plan:
     """The rebalance that reaches the target at the least total cost; see `router.planner.plan`.
 
     Args:
         balances_are_holdings: the holdings are all that the owner has, so the final weights can be bound.
         deadline: last block timestamp of execution; None allows 20 minutes from the snapshot.
+        prove: close the gap to the bound net of gas by branch and bound, as far as that is quick.
+        warm_start: dual prices of an earlier plan, to start from.
 
     Raises:
         InputError: unknown or unpriced tokens, nothing held, or a settlement that the loan policy forbids.
@@ -119,6 +123,8 @@ def make_plan(
         balances_are_holdings=balances_are_holdings,
         deadline=deadline,
         snapshot_hash=snapshot_hash(snapshot),
+        prove=prove,
+        warm_start=warm_start,
     )
     _require_affordable(proposed, portfolio, snapshot)
     return proposed

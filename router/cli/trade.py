@@ -94,7 +94,7 @@ def plan_command(
         resolved,
         balances_are_holdings=file.needs_balances,
         deadline=deadline,
-        **({"prove": True} if prove else {}),
+        prove=prove,
     )
     payload = payload_of(plan) if plan.program else None
     if snapshot_out is not None:

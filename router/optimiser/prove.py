@@ -88,7 +88,7 @@ def prove(
     alive |= chosen != OUT
     few = whole.narrowed(alive)
     prices = choice.prices[whole.columns_of(few.market)]
-    best = found(few, chosen[alive], prices)
+    best = found(few, chosen[alive], choice.solution.start_for(few.market, prices))
     tree = Tree(few, gap, end)
     relaxed = few.relax(few.all_free, prices)
     root = Node(few.all_free, relaxed, min(relaxed.bound, choice.net_bound))

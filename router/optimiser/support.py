@@ -113,9 +113,10 @@ def choose(
     for each in first:
         alive |= each.state != OUT
     few = whole.narrowed(alive)
-    prices = root.prices[whole.columns_of(few.market)]
+    columns = whole.columns_of(few.market)
+    prices = root.prices[columns]
     near = Relaxed(root.bound, prices, root.surplus[alive], root.residual)
-    starts = [found(few, each.state[alive], prices) for each in first]
+    starts = [found(few, each.state[alive], each.at.prices[columns]) for each in first]
     starts += [pruned(few, state, prices) for state in _hub_states(few, root.bound)]
     best = searched(few, starts, near)
     if not np.isfinite(best.net):

@@ -8,7 +8,7 @@ the plan itself is held to.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,12 +32,14 @@ class Evidence:
         prices, net_prices: by column of the free market, gas left out and counted.
         flows_net: value of the plan's own flows in floats, less what the pools' use costs at the least.
         limits: value lost to the owner's limits.
+        proven: bound net of pools' gas, over the tokens that move, from branch and bound.
     """
 
     prices: Floats
     net_prices: Floats
     flows_net: float
     limits: float
+    proven: float | None = None
 
 
 def bands_of(problem: Problem, after: Mapping[Address, int]) -> dict[Address, tuple[int, int]]:
@@ -99,6 +101,7 @@ def certify(
         arbitrage_prices=_by_token(problem, problem.universe.calm),
         pool_gas=_pool_gas(problem),
         base_gas=base,
+        proven_net_bound=None if evidence.proven is None else evidence.proven + _kept(problem) - base,
     )
 
 
@@ -126,17 +129,26 @@ def _bound_of(market: Market, values: Mapping[Address, float], prices: Floats, b
 
 
 def _costless(market: Market) -> Market:
-    from dataclasses import replace
-
     return replace(market, terms=replace(market.terms, costs=np.zeros_like(market.terms.costs)))
 
 
 def _arbitrage(problem: Problem, bands: Bands) -> float:
     """What the pools would pay to somebody who holds the middle of the bands already."""
     value = problem.valuation.value(problem.valuation.tradable)
-    middle = {token: (low + high) / 2 / WAD * value for token, (low, high) in bands.items()}
+    total = sum(low + high for low, high in bands.values())
+    middle = {token: (low + high) / total * value for token, (low, high) in bands.items()}
     market = _costless(problem.universe.free)
     return max(_bound_of(market, middle, problem.universe.calm, bands) - value, 0.0)
+
+
+def _kept(problem: Problem) -> float:
+    """Value of the held or wanted tokens that do not move."""
+    valuation = problem.valuation
+    return sum(
+        valuation.prices[token] * valuation.tradable.get(token, 0)
+        for token in valuation.tokens
+        if token not in problem.shares
+    )
 
 
 def _column(market: Market, token: Address) -> int:

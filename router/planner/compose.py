@@ -15,7 +15,7 @@ from router.planner.flows import legs_of, ordered
 from router.planner.gas import GasBill, bill, gas_price_of
 from router.planner.land import best_flows, unreachable
 from router.planner.problem import Problem, pose, premised
-from router.planner.propose import Proposal, propose
+from router.planner.propose import NEAR, Proposal, propose, thinned
 from router.planner.settlement import Loan, choose_loans, needs_loan
 from router.planner.steps import swap_steps
 from router.planner.universe import Universe, universe_of
@@ -27,13 +27,12 @@ from router.snapshot import Snapshot
 from router.tokens import Address
 
 DEADLINE_SECONDS = 1_200
+THINNER_ROUNDS = 8
 LOAN_ROUNDS = 4
 """Loans and flows depend on each other (premium, locked pools): how often they are matched before giving
 up."""
 DUST_SHARE = 1e-6
 """Value moved, as a share of all that is sold, below which a token counts as unchanged."""
-NEAR = 1e-3
-"""Where the smoothing starts when a solution is adapted to a small change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +121,14 @@ def _candidates(
     left out."""
     try:
         proposals = propose(problem, prove=prove, warm_start=warm_start)
-        found = [_candidate(problem, proposal, window, borrow, weights) for proposal in proposals]
+        found = [_surviving(problem, proposal, window, borrow, weights) for proposal in proposals]
     except Infeasible:
         unlocked = _unlocked(problem)
         if not borrow or unlocked is problem.universe:
             raise
         problem = replace(problem, universe=unlocked)
         proposals = propose(problem, prove=prove, warm_start=warm_start)
-        found = [_candidate(problem, proposal, window, borrow, weights) for proposal in proposals]
+        found = [_surviving(problem, proposal, window, borrow, weights) for proposal in proposals]
     return [candidate for candidate in found if candidate is not None]
 
 
@@ -140,6 +139,19 @@ def _unlocked(problem: Problem) -> Universe:
         pool for pool in universe.market.book.pools if any(lender.blocks(pool) for lender in lenders)
     ]
     return universe.without(locked) if locked else universe
+
+
+def _surviving(
+    problem: Problem, proposal: Proposal, window: Window, borrow: bool, weights: bool
+) -> _Candidate | None:
+    """The candidate of a proposal, without its smallest swaps where the exact pools refuse them."""
+    for _ in range(THINNER_ROUNDS):
+        candidate = _candidate(problem, proposal, window, borrow, weights)
+        thinner = thinned(problem, proposal) if candidate is None else None
+        if thinner is None:
+            return candidate
+        proposal = thinner
+    return None
 
 
 def _candidate(

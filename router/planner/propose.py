@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import networkx as nx
 import numpy as np
 
 from router.fixed_point import BPS
 from router.optimiser.dual import Solution
+from router.optimiser.instance import Instance
 from router.optimiser.kernels import Floats, Ints
 from router.optimiser.market import Market
+from router.optimiser.prove import prove as close_gap
+from router.optimiser.support import choose
 from router.planner.certify import Evidence
 from router.planner.flows import Leg, legs_of, ordered
 from router.planner.land import best_flows, unreachable
@@ -58,15 +61,65 @@ def propose(
     if _limited(problem):
         open_to_all = best_flows(problem, universe.free, start, ghost)
         limits = max(open_to_all.value - whole.value, 0.0)
-    prices = open_to_all.start_for(universe.free, universe.calm)
-    market, solution = _untangled(problem, *_lean(problem, whole))
-    if not solution.converged:
+    chosen = _lean(problem, whole) if problem.price.free else _worth_their_gas(problem, whole, prove)
+    if not chosen.solution.converged:
         raise unreachable(problem, whole)
+    market, solution = _untangled(problem, chosen.market, chosen.solution)
     straight = _straight(problem, market, solution)
     limits += max(solution.value - straight[1].value, 0.0)
     market, solution, cut = _within_legs(problem, *straight)
-    evidence = Evidence(prices, prices, _flows_net(problem, solution), limits + cut)
-    return [Proposal(solution, market, evidence)]
+    prices = open_to_all.start_for(universe.free, universe.calm)
+    evidence = Evidence(
+        prices,
+        _net_prices(problem, open_to_all, whole, chosen.net_prices),
+        _flows_net(problem, solution),
+        limits + cut,
+        chosen.proven,
+    )
+    return [Proposal(solution, market, evidence, chosen.notes)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Pools to use, and their flows.
+
+    Attributes:
+        net_prices: by column of the market that was searched, the proof of the bound that counts gas.
+        proven: the bound that branch and bound has closed in on, costs that any trade has left out.
+    """
+
+    market: Market
+    solution: Solution
+    net_prices: Floats | None = None
+    proven: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _worth_their_gas(problem: Problem, whole: Solution, prove: bool) -> _Chosen:
+    """The pools whose use pays for its gas."""
+    choice = choose(whole.market, whole.goal, problem.ends, every=whole)
+    proven, notes = None, ()
+    if prove:
+        proof = close_gap(whole.market, whole.goal, problem.ends, choice)
+        choice, proven = proof.choice, proof.net_bound
+        end = "is closed" if proof.complete else "is what time allowed"
+        notes = (f"branch and bound: {proof.nodes} nodes; a gap of {proof.gap * BPS:.4f} bp {end}",)
+    support = choice.support
+    market = problem.universe.market.only(support.ladders, support.basins, problem.ends)
+    return _Chosen(market, choice.solution, choice.prices, proven, notes)
+
+
+def _net_prices(
+    problem: Problem, open_to_all: Solution, whole: Solution, found: Floats | None
+) -> Floats:
+    """By column of the free market, prices that make the bound tight that counts gas."""
+    universe = problem.universe
+    if found is None:
+        return open_to_all.start_for(universe.free, universe.calm)
+    if open_to_all is not whole:
+        instance = Instance(open_to_all.market, open_to_all.goal, problem.ends)
+        found, whole = instance.relax(instance.all_free, open_to_all.prices).prices, open_to_all
+    return replace(whole, prices=found).start_for(universe.free, universe.calm)
 
 
 def _start(problem: Problem, warm_start: Mapping[Address, float] | None) -> tuple[Floats, float]:
@@ -104,17 +157,17 @@ def _flows_net(problem: Problem, solution: Solution) -> float:
     return kept + sum(problem.value_after(solution).values()) - float(spent)
 
 
-def _lean(problem: Problem, whole: Solution) -> tuple[Market, Solution]:
+def _lean(problem: Problem, whole: Solution) -> _Chosen:
     """The same flows without those too small to matter."""
     market, least = problem.universe.market, FLOW_DUST * problem.sold_value
     for _ in range(DUST_TRIES):
         fewer = market.only(*whole.carrying(least), problem.ends)
         solution = best_flows(problem, fewer, whole.start_for(fewer), NEAR)
         if solution.converged and solution.value >= whole.value * (1 - DUST_LOSS):
-            return fewer, solution
+            return _Chosen(fewer, solution)
         least /= 10
     fewer = market.only(*whole.carrying(0.0), problem.ends)
-    return fewer, best_flows(problem, fewer, whole.start_for(fewer), NEAR)
+    return _Chosen(fewer, best_flows(problem, fewer, whole.start_for(fewer), NEAR))
 
 
 def _straight(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution]:
@@ -156,6 +209,20 @@ def _untangled(problem: Problem, market: Market, solution: Solution) -> tuple[Ma
             break
         market, solution = fewer, found
     return market, solution
+
+
+def thinned(problem: Problem, proposal: Proposal) -> Proposal | None:
+    """The proposal without its smallest swap; None where the target can't be reached without."""
+    legs = legs_of(proposal.solution)
+    if len(legs) < 2:
+        return None
+    smallest = min(legs, key=lambda leg: (_value(problem, leg), leg.pool.address))
+    market = without(proposal.market, smallest, problem.ends)
+    solution = best_flows(problem, market, proposal.solution.start_for(market), NEAR)
+    if not solution.converged:
+        return None
+    evidence = replace(proposal.evidence, flows_net=_flows_net(problem, solution))
+    return replace(proposal, solution=solution, market=market, evidence=evidence)
 
 
 def _value(problem: Problem, leg: Leg) -> float:

@@ -53,16 +53,18 @@ def swap_steps(
     for leg in legs:
         token = leg.token_in
         if id(leg) in known:
-            steps += known[id(leg)]
+            found = known[id(leg)]
         else:
             if left[token] == len(outgoing[token]) and sold.get(token) and not borrowed:
                 steps.append(Pull(token, sold[token]))
             keeps = left[token] > 1 or awaited[token] > 0 or token in bought
-            steps += _from_ledger(leg, ledger[token], keeps)
+            found = _from_ledger(leg, ledger[token], keeps)
             ledger[token] -= leg.amount_in
         left[token] -= 1
         awaited[leg.token_out] -= 1
-        ledger[leg.token_out] += leg.amount_out
+        if found:
+            steps += found
+            ledger[leg.token_out] += leg.amount_out
     steps = [_to_owner(step) if _is_final(step, outgoing) else step for step in steps]
     return _chain(steps, fed)
 
@@ -102,10 +104,12 @@ def _known(legs: Sequence[Leg], amount: int, borrowed: bool) -> dict[int, list[S
 
 
 def _from_ledger(leg: Leg, balance: float, keeps: bool) -> list[Step]:
-    """A share of what is there, or all of it where nothing has to stay."""
+    """A share of what is there, or all of it where nothing has to stay; nothing of less than a raw unit."""
+    if balance < 1 or min(leg.amount_in, leg.amount_out) < 1:
+        return []
     if not keeps:
         return [_swap(leg, AmountMode.REMAINDER)]
-    share = min(SHARE_ONE, int(leg.amount_in / balance * SHARE_ONE)) if balance > 0 else 0
+    share = min(SHARE_ONE, int(leg.amount_in / balance * SHARE_ONE))
     return [_swap(leg, AmountMode.SHARE, share)] if share else []
 
 

@@ -109,7 +109,9 @@ def test_plan_is_never_worse_than_the_best_single_path(
     pools: list[Pool], pair: tuple[str, str], value: float, gas_price: int
 ) -> None:
     sell, buy = map(token, pair)
-    market, owner = snapshot(pools), portfolio({pair[0]: value}, {pair[1]: 1.0}, gas_price_wei=gas_price)
+    market = snapshot(pools)
+    vouched = dict(market.prices)
+    owner = portfolio({pair[0]: value}, {pair[1]: 1.0}, gas_price_wei=gas_price, prices=vouched)
     gas_value = gas_price * float(market.prices[market.native_token]) / 10**18
     unit = float(market.prices[buy]) / 10 ** market.tokens[buy].decimals
     best = best_single_path(pools, sell, buy, owner.holdings[sell], gas_value, unit)
