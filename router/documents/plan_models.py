@@ -145,7 +145,9 @@ class PlanFile(FileModel):
         Field(default_factory=dict, description="least numeraire cost of using a pool"),
     ]
     base_gas: Annotated[Number | None, Field(description="of any trade beside its pools")] = None
-    proven_net_bound: Annotated[Number | None, Field(description="a lower net bound, by branch and bound")] = None
+    proven_net_bound: Annotated[
+        Number | None, Field(description="a lower net bound, by branch and bound")
+    ] = None
     cost: CostEntry
     gas_estimate: Count
     payload: HexText | None

@@ -47,8 +47,8 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Basin:
-    """A weighted pool, raw units. `most`: share of a balance that the AMM lets in at once, after the fee; what
-    goes out has no limit of its own where the amount in is given."""
+    """A weighted pool, raw units. `most`: share of a balance that the AMM lets in at once, after the fee.
+    What goes out has no limit of its own where the amount in is given."""
 
     tokens: tuple[Address, ...]
     balances: Sequence[float]

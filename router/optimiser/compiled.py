@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core import config
+from numba.core import config as numba_config
 
 _Function = TypeVar("_Function")
 
@@ -36,6 +36,7 @@ def cache_folder() -> Path | None:
 def compiled(function: _Function) -> _Function:
     """The function, compiled when first called with new types."""
     folder = cache_folder()
+    config: Any = numba_config
     before = config.CACHE_DIR
     config.CACHE_DIR = str(folder or "")
     try:

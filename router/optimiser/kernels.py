@@ -31,9 +31,9 @@ class Arrays(NamedTuple):
 
     Ladder k: tokens `sold[k]`, `bought[k]`; entries first[k] to first[k + 1] of `edges`, `liquidity` (the
     last of each ladder is 0), `paid` and `got` (up to that edge, before the fee); `cap` is the farthest edge
-    allowed, `cost` what using the pool costs, `floor` the square of the first edge. Basin b: entries start[b] to start[b + 1] of `token`, `value`
-    (of the balance), `weight`, `low` and `high`: bounds on the logarithm of the balance's change, 0 where the
-    token may not be bought, or sold.
+    allowed, `cost` what using the pool costs, `floor` the square of the first edge. Basin b: entries start[b]
+    to start[b + 1] of `token`, `value` (of the balance), `weight`, `low` and `high`: bounds on the logarithm
+    of the balance's change, 0 where the token may not be bought, or sold.
     """
 
     sold: Ints

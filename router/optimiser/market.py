@@ -121,13 +121,6 @@ class Market:
         return _entries(self.basins, self.book.start)[1]
 
     @cached_property
-    def members(self) -> tuple[Ints, ...]:
-        """By column, the tokens of the book that share it."""
-        order = np.argsort(self.column, kind="stable")
-        bounds = np.searchsorted(self.column[order], np.arange(self.columns + 1))
-        return tuple(order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True))
-
-    @cached_property
     def representatives(self) -> Ints:
         """By column, one token of the book."""
         first = np.zeros(self.columns, dtype=np.int64)
@@ -139,8 +132,8 @@ class Market:
         """Of a ladder, or of a basin when `place` counts on behind the ladders."""
         count = len(self.ladders)
         if place < count:
-            return self.book.pools[self.book.ladder_pool[self.ladders[place]]]
-        return self.book.pools[self.book.basin_pool[self.basins[place - count]]]
+            return self.book.pools[int(self.book.ladder_pool[self.ladders[place]])]
+        return self.book.pools[int(self.book.basin_pool[self.basins[place - count]])]
 
     def only(self, ladders: Ints, basins: Ints, ends: Ints) -> Market:
         """Fewer pools, and no columns but those that these pools and the ends (tokens of the book) touch."""

@@ -1,6 +1,7 @@
 """Damped Newton descent on the logarithm of the dual bound.
 
-With u the token prices as multiples of the reference prices, h the value held and c the share wanted per token,
+With u the token prices as multiples of the reference prices, h the value held and c the share wanted, per
+token,
 
     F(u) = log(h . u + sum of the pools' profits at u) - log(c . u)
 
@@ -9,7 +10,8 @@ shares of the total, and its Hessian near the optimum the Laplacian of the swap 
 edge weighted by its stiffness. The descent is damped as Levenberg and Marquardt's, for the Laplacian jumps
 where pools start and stop to trade.
 
-Source: Angeris et al. 2022 (arXiv 2204.05238) for the dual; Qi and Sun 1993 for Newton on semismooth equations.
+Source: Angeris et al. 2022 (arXiv 2204.05238) for the dual; Qi and Sun 1993 for Newton on semismooth
+equations.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ def empty_response(pools: Arrays) -> Response:
 def edge_weight(k: int, u: Floats, pools: Arrays, at: Response) -> float:
     """The Laplacian's weight of one ladder."""
     traded = u[pools.bought[k]] * at.got[k]
-    return at.share[k] * at.stiffness[k] + at.bend[k] * traded * traded + at.ghost[k]
+    return float(at.share[k] * at.stiffness[k] + at.bend[k] * traded * traded + at.ghost[k])
 
 
 @compiled
@@ -227,9 +229,7 @@ def conjugate_gradients(
 
 
 @compiled
-def imbalance(
-    u: Floats, held: Floats, wanted: Floats, net: Floats, total: float, slope: Floats
-) -> float:
+def imbalance(u: Floats, held: Floats, wanted: Floats, net: Floats, total: float, slope: Floats) -> float:
     """Sets `slope` to what is supplied less what is wanted, as shares of the total; returns the sum of its
     magnitudes."""
     supplied = 0.0

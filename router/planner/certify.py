@@ -81,7 +81,10 @@ def certify(
             net_bound = _bound(problem, free, evidence.net_prices, bands, costs=True) - base
             net_prices = evidence.net_prices
             if upper - base < net_bound:
-                net_bound, net_prices = _bound(problem, free, evidence.prices, bands, costs=True) - base, evidence.prices
+                net_bound, net_prices = (
+                    _bound(problem, free, evidence.prices, bands, costs=True) - base,
+                    evidence.prices,
+                )
     except (ArithmeticError, ValueError):
         return None
     net = value - gas_cost

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from router.errors import ExecutionReverted, Infeasible, PoolError
-from router.fixed_point import BPS, PIPS
+from router.fixed_point import PIPS
 from router.optimiser.dual import Solution
 from router.plan import Cost, Outcome, Plan, PlannedLoan, PlannedSwap, Verdict
 from router.planner.bounds import Window, bounded, draft
@@ -79,7 +79,9 @@ def plan(
     valuation = Valuation(snapshot, portfolio)
     valuation.check()
     drifts = valuation.drifts_bps(valuation.tradable)
-    token, drift = worst({each: drift / max(valuation.tolerance_bps(each), 1e-9) for each, drift in drifts.items()})
+    token, drift = worst(
+        {each: drift / max(valuation.tolerance_bps(each), 1e-9) for each, drift in drifts.items()}
+    )
     if abs(drift) <= 1:
         token, drift = worst(drifts)
         reason = (
@@ -135,9 +137,7 @@ def _candidates(
 def _unlocked(problem: Problem) -> Universe:
     """The universe without the pools that some lender locks while its loan is open."""
     lenders, universe = problem.valuation.snapshot.lenders, problem.universe
-    locked = [
-        pool for pool in universe.market.book.pools if any(lender.blocks(pool) for lender in lenders)
-    ]
+    locked = [pool for pool in universe.market.book.pools if any(lender.blocks(pool) for lender in lenders)]
     return universe.without(locked) if locked else universe
 
 
@@ -200,7 +200,9 @@ def _fund(problem: Problem, proposal: Proposal) -> tuple[Problem, Proposal, tupl
             break
         problem = premised(problem, premiums)
         old = proposal.solution
-        proposal = replace(proposal, solution=best_flows(problem, proposal.market, old.start_for(proposal.market), NEAR))
+        proposal = replace(
+            proposal, solution=best_flows(problem, proposal.market, old.start_for(proposal.market), NEAR)
+        )
     return problem, proposal, loans
 
 

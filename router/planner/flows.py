@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import expm1, log1p
 
+from router.fixed_point import WAD
 from router.optimiser.dual import PoolTrade, Solution
 from router.pools.balancer_v2_weighted import BalancerV2WeightedPool
 from router.pools.base import Pool
@@ -36,38 +37,55 @@ def legs_of(solution: Solution) -> list[Leg]:
         if isinstance(trade.pool, BalancerV2WeightedPool):
             legs += _pairs(trade.pool, tokens, trade)
         else:
-            paid, got = trade.gains
-            legs.append(Leg(trade.pool, *tokens, -paid, got))
+            (paid, got), (token_in, token_out) = trade.gains, tokens
+            legs.append(Leg(trade.pool, token_in, token_out, -paid, got))
     return legs
+
+
+@dataclass(slots=True)
+class _Side:
+    """One token's part of a joint trade: what it moves in all and has moved so far, in weighted logarithms of
+    its balance."""
+
+    token: Address
+    balance: float
+    weight: float
+    total: float
+    moved: float = 0.0
+
+    @property
+    def left(self) -> float:
+        return self.total - self.moved
+
+    def amount(self, sign: float, step: float) -> float:
+        """Raw units of the next `step`."""
+        before, after = sign * self.moved / self.weight, sign * (self.moved + step) / self.weight
+        return self.balance * abs(expm1(after) - expm1(before))
 
 
 def _pairs(pool: BalancerV2WeightedPool, tokens: Sequence[Address], trade: PoolTrade) -> Iterator[Leg]:
     """The joint trade as swaps of pairs. In weighted logarithms of the balances what comes in equals what
     goes out, and each swap moves some of one to the other, the largest first."""
-    keep = 1 - pool.swap_fee_wad / 10**18
+    keep = 1 - pool.swap_fee_wad / WAD
     ins, outs = [], []
     for token, gain in zip(tokens, trade.gains, strict=True):
         place = pool.tokens.index(token)
-        balance, weight = float(pool.balances[place]), pool.weights[place] / 10**18
+        balance, weight = float(pool.balances[place]), pool.weights[place] / WAD
         if gain < 0:
-            ins.append([weight * log1p(-gain * keep / balance), 0.0, balance, weight, token])
+            ins.append(_Side(token, balance, weight, weight * log1p(-gain * keep / balance)))
         elif gain > 0:
-            outs.append([-weight * log1p(-gain / balance), 0.0, balance, weight, token])
-    ins.sort(key=lambda row: (-row[0], row[4]))
-    outs.sort(key=lambda row: (-row[0], row[4]))
-    total = min(sum(row[0] for row in ins), sum(row[0] for row in outs))
-    done = 0.0
-    while ins and outs and done < total * (1 - SHORT):
+            outs.append(_Side(token, balance, weight, -weight * log1p(-gain / balance)))
+    for sides in (ins, outs):
+        sides.sort(key=lambda side: (-side.total, side.token))
+    while ins and outs:
         source, sink = ins[0], outs[0]
-        moved = min(source[0] - source[1], sink[0] - sink[1])
-        paid = source[2] * (expm1((source[1] + moved) / source[3]) - expm1(source[1] / source[3])) / keep
-        got = sink[2] * (expm1(-sink[1] / sink[3]) - expm1(-(sink[1] + moved) / sink[3]))
-        yield Leg(pool, source[4], sink[4], paid, got)
-        done += moved
-        for rows, row in ((ins, source), (outs, sink)):
-            row[1] += moved
-            if row[1] >= row[0] * (1 - SHORT):
-                rows.pop(0)
+        step = min(source.left, sink.left)
+        if step > SHORT * source.total:
+            yield Leg(pool, source.token, sink.token, source.amount(1, step) / keep, sink.amount(-1, step))
+        for sides, side in ((ins, source), (outs, sink)):
+            side.moved += step
+            if side.left <= SHORT * side.total:
+                sides.pop(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,9 @@ def gas_price_of(valuation: Valuation) -> GasPrice:
     wei = snapshot.base_fee_wei if asked is None else asked
     native = valuation.prices.get(snapshot.native_token, 0.0)
     if wei is None:
-        return GasPrice(0.0, 0.0, native, ("gas counts as free: neither a gas price nor a base fee is known",))
+        return GasPrice(
+            0.0, 0.0, native, ("gas counts as free: neither a gas price nor a base fee is known",)
+        )
     if wei and not native:
         return GasPrice(0.0, 0.0, 0.0, ("gas counts as free: the native token has no price",))
     per_byte = snapshot.l1_fee_wei_per_byte if asked != 0 else 0
@@ -90,9 +92,7 @@ def bill(
     """What executing a program costs, from its steps and the ticks that its swaps cross."""
     payload = encode(program)
     gas = BASE_GAS + sum(BYTE_GAS if byte else ZERO_BYTE_GAS for byte in payload)
-    gas += BOUND_GAS * sum(
-        bool(row.max_spent or row.min_received or row.price_e36) for row in program.tokens
-    )
+    gas += BOUND_GAS * sum(bool(row.max_spent or row.min_received or row.price_e36) for row in program.tokens)
     gas += sum(loan.gas for loan in loans)
     extra = len(payload) * price.per_byte
     pools: dict[Address, Pool] = {}

@@ -109,7 +109,9 @@ def unreachable(problem: Problem, solution: Solution) -> Infeasible:
     reached = dict(weights)
     for _ in range(HALVINGS):
         part = (low + high) / 2
-        mix = {token: weights[token] + part * (share.wanted - weights[token]) for token, share in shares.items()}
+        mix = {
+            token: weights[token] + part * (share.wanted - weights[token]) for token, share in shares.items()
+        }
         if min(mix.values()) >= 0 and solve(problem.market, problem.goal(problem.market, mix)).converged:
             low, reached = part, mix
         else:

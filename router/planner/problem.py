@@ -159,9 +159,7 @@ def _settled(
         fixed |= stuck
 
 
-def _idle(
-    valuation: Valuation, weights: Mapping[Address, float], price: GasPrice
-) -> frozenset[Address]:
+def _idle(valuation: Valuation, weights: Mapping[Address, float], price: GasPrice) -> frozenset[Address]:
     """Tokens at their target, or whose whole drift is worth less than one swap's gas, while others are
     not."""
     value = valuation.value(valuation.tradable)
@@ -243,5 +241,3 @@ def _require_pools(valuation: Valuation, universe: Universe, shares: Mapping[Add
 def premised(problem: Problem, premiums: Mapping[Address, int]) -> Problem:
     """The same problem with premiums to pay."""
     return replace(problem, premiums=dict(premiums))
-
-

@@ -98,7 +98,8 @@ class _Chosen:
 def _worth_their_gas(problem: Problem, whole: Solution, prove: bool) -> _Chosen:
     """The pools whose use pays for its gas."""
     choice = choose(whole.market, whole.goal, problem.ends, every=whole)
-    proven, notes = None, ()
+    proven: float | None = None
+    notes: tuple[str, ...] = ()
     if prove:
         proof = close_gap(whole.market, whole.goal, problem.ends, choice)
         choice, proven = proof.choice, proof.net_bound
@@ -109,9 +110,7 @@ def _worth_their_gas(problem: Problem, whole: Solution, prove: bool) -> _Chosen:
     return _Chosen(market, choice.solution, choice.prices, proven, notes)
 
 
-def _net_prices(
-    problem: Problem, open_to_all: Solution, whole: Solution, found: Floats | None
-) -> Floats:
+def _net_prices(problem: Problem, open_to_all: Solution, whole: Solution, found: Floats | None) -> Floats:
     """By column of the free market, prices that make the bound tight that counts gas."""
     universe = problem.universe
     if found is None:
@@ -183,7 +182,9 @@ def _straight(problem: Problem, market: Market, solution: Solution) -> tuple[Mar
             circle = nx.find_cycle(nx.MultiDiGraph(list(legs)))
         except nx.NetworkXNoCycle:
             break
-        smallest = min((legs[edge] for edge in circle), key=lambda leg: (_value(problem, leg), leg.pool.address))
+        smallest = min(
+            (legs[edge] for edge in circle), key=lambda leg: (_value(problem, leg), leg.pool.address)
+        )
         fewer = without(market, smallest, problem.ends)
         found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
         if not found.converged:
@@ -241,7 +242,8 @@ def without(market: Market, leg: Leg, ends: Ints) -> Market:
         dtype=np.bool_,
     )
     basins = np.array(
-        [b for b in market.basins if book.pools[book.basin_pool[b]].address != leg.pool.address], dtype=np.int64
+        [b for b in market.basins if book.pools[book.basin_pool[b]].address != leg.pool.address],
+        dtype=np.int64,
     )
     return market.only(market.ladders[keep], basins, ends)
 
@@ -270,5 +272,3 @@ def _within_legs(problem: Problem, market: Market, solution: Solution) -> tuple[
             if len(batch) == 1 and len(needed) >= len(solution.profits):
                 break
     return market, solution, max(before - solution.value, 0.0)
-
-

@@ -155,6 +155,8 @@ def _chain(steps: Sequence[Step], fed: Set[Address]) -> list[Step]:
     chained = list(steps)
     for place, (step, after) in enumerate(pairwise(steps)):
         if isinstance(step, Swap) and isinstance(after, Swap) and step.token_out == after.token_in in fed:
-            chained[place] = replace(chained[place], recipient=Recipient.NEXT_POOL)
+            feeder = chained[place]
+            assert isinstance(feeder, Swap)
+            chained[place] = replace(feeder, recipient=Recipient.NEXT_POOL)
             chained[place + 1] = replace(after, payer=Payer.PREPAID)
     return chained

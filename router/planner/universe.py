@@ -60,7 +60,7 @@ class Universe:
         calm: by column, prices (multiples of the reference prices) at which the pools are at rest.
         arbitrage: numeraire units that the pools would pay, at most, to somebody who trades nothing else.
         excluded: directions left out.
-        component: by token that may be traded, which part of the graph it belongs to: no path joins two parts.
+        component: by token that may be traded, the part of the graph it belongs to; no path joins two.
         notes: for people.
     """
 
@@ -102,8 +102,9 @@ def universe_of(valuation: Valuation, price: GasPrice) -> Universe:
     whole = _remembered(valuation, ("admitted", _policy(valuation), frozenset()), lambda: _admit(valuation))
     missing = ends.difference(whole.component)
     if missing:
-        key = ("admitted", _policy(valuation), missing)
-        whole = _remembered(valuation, key, lambda: _admit(valuation, missing))
+        whole = _remembered(
+            valuation, ("admitted", _policy(valuation), missing), lambda: _admit(valuation, missing)
+        )
     touched = frozenset(whole.component[token] for token in ends if token in whole.component)
     portfolio = valuation.portfolio
     scale = 10.0 ** floor(log10(valuation.value(valuation.tradable)))
@@ -169,9 +170,9 @@ def _open(
     known = np.zeros(len(book.tokens), dtype=np.bool_)
     known[[book.place[token] for token, part in admitted.component.items() if part in parts]] = True
     terms = _with_tokens(book, _terms(valuation, book, price), known)
-    terms, mispriced = _without_mispriced(valuation, book, terms)
+    terms, mispriced = _without_mispriced(book, terms)
     free, calm, arbitrage, paying = _calmed(valuation, market_of(book, terms), scale)
-    limited = replace(free.terms, room=1 - PLANNED_ROOM, **_limits(valuation, book))
+    limited = _limited(valuation, book, free.terms)
     return Universe(
         market=replace(free, terms=limited),
         free=free,
@@ -203,15 +204,15 @@ def _prices(valuation: Valuation, book: Book) -> Floats:
     return np.array([prices.get(token, 0.0) for token in book.tokens])
 
 
-def _limits(valuation: Valuation, book: Book) -> dict[str, object]:
-    """The owner's limits, as terms."""
+def _limited(valuation: Valuation, book: Book, terms: Terms) -> Terms:
+    """Under the owner's limits."""
     portfolio = valuation.portfolio
     widest = np.full(len(book.tokens), inf)
     for token, rule in portfolio.rules.items():
         if rule.max_impact_bps is not None and token in book.place:
             widest[book.place[token]] = log1p(rule.max_impact_bps / BPS)
     share = inf if portfolio.max_depth_bps is None else portfolio.max_depth_bps / BPS
-    return {"widest": widest, "depth_share": share}
+    return replace(terms, room=1 - PLANNED_ROOM, widest=widest, depth_share=share)
 
 
 def _usable(valuation: Valuation, book: Book) -> Flags:
@@ -268,9 +269,7 @@ def _sources(book: Book, prices: Floats) -> tuple[np.ndarray, ...]:
         with np.errstate(invalid="ignore"):
             near = np.abs(scaled[pairs[:, 0]] - scaled[pairs[:, 1]]) <= AGREEMENT
         value = book.balance[one] * prices[book.token[one]]
-        rows.append(
-            (np.full(len(one), book.basin_pool[b]), book.token[one], book.token[other], value, near)
-        )
+        rows.append((np.full(len(one), book.basin_pool[b]), book.token[one], book.token[other], value, near))
     return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
 
 
@@ -288,9 +287,7 @@ def _with_tokens(book: Book, terms: Terms, known: Flags) -> Terms:
     )
 
 
-def _without_mispriced(
-    valuation: Valuation, book: Book, terms: Terms
-) -> tuple[Terms, tuple[Exclusion, ...]]:
+def _without_mispriced(book: Book, terms: Terms) -> tuple[Terms, tuple[Exclusion, ...]]:
     """Leaves out directions that pay too well at the reference prices. In a pool of several tokens, neither
     may its token in be sold then, nor its token out be bought."""
     sold, bought = terms.prices[book.sold], terms.prices[book.bought]
@@ -314,14 +311,10 @@ def _without_mispriced(
 
 def _direction(book: Book, ladder: int, reason: str) -> Exclusion:
     pool = book.pools[book.ladder_pool[ladder]]
-    return Exclusion(
-        pool.address, book.tokens[book.sold[ladder]], book.tokens[book.bought[ladder]], reason
-    )
+    return Exclusion(pool.address, book.tokens[book.sold[ladder]], book.tokens[book.bought[ladder]], reason)
 
 
-def _shut(
-    book: Book, b: int, sells: Flags, buys: Flags, before: Terms, reason: str
-) -> Iterator[Exclusion]:
+def _shut(book: Book, b: int, sells: Flags, buys: Flags, before: Terms, reason: str) -> Iterator[Exclusion]:
     """Directions of a basin that are no longer possible."""
     entries = range(book.start[b], book.start[b + 1])
     pool = book.pools[book.basin_pool[b]]
@@ -412,7 +405,9 @@ def _notes(
 ) -> Iterator[str]:
     if doubtful:
         yield f"{doubtful} tokens with fewer than {SOURCES} price sources that agree are not routed through"
-    refused = f"pools that pay over {MISPRICED_CAP:.0%} more than the reference prices were refused as mispriced"
+    refused = (
+        f"pools that pay over {MISPRICED_CAP:.0%} more than the reference prices were refused as mispriced"
+    )
     left_out = f"pools that pay over {PHANTOM:.1%} more than the other pools were left out"
     for found, why in ((mispriced, refused), (paying, left_out)):
         names = sorted({_pair(valuation, each.pool) for each in found})

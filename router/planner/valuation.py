@@ -131,7 +131,8 @@ class Valuation:
     def _place(self, token: Address) -> str:
         portfolio = self.portfolio
         places = {"targets": portfolio.targets_wad, "holdings": portfolio.holdings}
-        return f"{next((name for name, held in places.items() if token in held), 'cash_flows')}.{self.symbol(token)}"
+        name = next((name for name, held in places.items() if token in held), "cash_flows")
+        return f"{name}.{self.symbol(token)}"
 
 
 def worst(
