@@ -95,6 +95,7 @@ class Certificate:
         arbitrage_prices: the proof of it.
         pool_gas: numeraire units that using a pool costs at the least, by pool; empty where gas is free.
         base_gas: numeraire units that any trade costs beside its pools.
+        tick_gas: numeraire units that crossing an initialised tick costs.
         proven_net_bound: a lower net bound that branch and bound has reached; no list of prices proves it.
     """
 
@@ -108,6 +109,7 @@ class Certificate:
     arbitrage_prices: Mapping[Address, float]
     pool_gas: Mapping[Address, float] = field(default_factory=dict)
     base_gas: float = 0.0
+    tick_gas: float = 0.0
     proven_net_bound: float | None = None
 
 

@@ -106,17 +106,19 @@ class Proof:
     profits: Mapping[Address, float]
 
     @classmethod
-    def of(cls, subject: Subject, nu: Prices) -> Proof:
+    def of(cls, subject: Subject, nu: Prices, tick: float = 0.0) -> Proof:
+        """`tick`: numeraire units that crossing an initialised tick costs."""
         ratios = {token: nu[token] / (subject.price_e36[token] / PRICE_ONE) for token in subject.bands}
-        return cls(ratios, least_cost(subject.bands, ratios), profits(subject, nu))
+        unit = least_cost(subject.bands, ratios)
+        return cls(ratios, unit, profits(subject, nu, tick * unit))
 
 
-def profits(subject: Subject, nu: Prices) -> dict[Address, float]:
+def profits(subject: Subject, nu: Prices, tick: float = 0.0) -> dict[Address, float]:
     """The best profit of every pool that the prices cover, in the directions that are not left out."""
     taxed = {token for token, tax in subject.snapshot.transfer_tax_bps.items() if tax}
     return {
         pool.address: profit(
-            pool, nu, {*permutations(pool.tokens, 2)} - subject.closed.get(pool.address, frozenset())
+            pool, nu, {*permutations(pool.tokens, 2)} - subject.closed.get(pool.address, frozenset()), tick
         )
         for pool in subject.snapshot.pools
         if nu.keys() >= {*pool.tokens} and taxed.isdisjoint(pool.tokens)
@@ -137,10 +139,11 @@ def least_cost(bands: Mapping[Address, tuple[int, int]], ratios: Prices) -> floa
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """What gas takes at the least: of any trade, and of using each pool."""
+    """What gas takes at the least: of any trade, of using each pool, of each initialised tick crossed."""
 
     base: float = 0.0
     pool: Mapping[Address, float] = field(default_factory=dict)
+    tick: float = 0.0
 
 
 def bound(held: Mapping[Address, float], proof: Proof, fees: Fees | None = None) -> float:

@@ -24,6 +24,8 @@ EXTREME = 1e150
 """Prices from here up, and below its inverse, leave floats no room for what is computed from them."""
 UNTRADED = 1e-6
 """How much of the portfolio's value a token may change by, from rounding, and still count as not traded."""
+MOST_TICK_GAS = 50_000
+"""Gas that crossing one initialised tick may be said to take."""
 GAS_ROOM = 2
 """How many times the gas of a typical swap, at what the plan pays for gas, one pool may be said to cost."""
 
@@ -136,9 +138,9 @@ def _case(plan: Plan, snapshot: Snapshot) -> _Case:
     if told is None or plan.program is None or plan.tolerance_bps is None:
         raise InputError("carries no certificate: only plans that trade have one", path="upper_bound")
     subject = Subject.of(plan, snapshot)
-    fees = Fees(told.base_gas, told.pool_gas)
+    fees = Fees(told.base_gas, told.pool_gas, told.tick_gas)
     gross = _proof(subject, told.dual_prices, "dual_prices")
-    net = _proof(subject, told.net_dual_prices, "net_dual_prices")
+    net = _proof(subject, told.net_dual_prices, "net_dual_prices", told.tick_gas)
     calm = _proof(subject, told.arbitrage_prices, "arbitrage_prices")
     held, value = subject.before, subject.value_before
     most = bound(subject.at_target, calm)
@@ -151,7 +153,7 @@ def _case(plan: Plan, snapshot: Snapshot) -> _Case:
     return case
 
 
-def _proof(subject: Subject, nu: Prices, path: str) -> Proof:
+def _proof(subject: Subject, nu: Prices, path: str, tick: float = 0.0) -> Proof:
     for token in subject.bands:
         if token not in nu:
             raise InputError(f"lack {token}, which is held or wanted", path=path)
@@ -159,7 +161,7 @@ def _proof(subject: Subject, nu: Prices, path: str) -> Proof:
         if not 1 / EXTREME < price < EXTREME:
             raise InputError(f"{price} is no price", path=f"{path}.{token}")
     try:
-        return Proof.of(subject, nu)
+        return Proof.of(subject, nu, tick)
     except (ArithmeticError, ValueError):
         raise InputError("are too extreme for any bound to be computed", path=path) from None
 
@@ -274,7 +276,7 @@ def _bounds(case: _Case) -> Iterator[Finding]:
 def _gas(case: _Case) -> Finding:
     """What the net bound deducts is no more than the plan pays, and for no pool more than its like costs."""
     plan, told, pools = case.plan, case.told, case.subject.snapshot.pool_by_address
-    total, costs = plan.cost.gas, (told.base_gas, *told.pool_gas.values())
+    total, costs = plan.cost.gas, (told.base_gas, told.tick_gas, *told.pool_gas.values())
     least = told.base_gas + fsum(told.pool_gas.get(swap.pool, 0.0) for swap in plan.swaps)
     found = f"at least {least:.6f} of {total:.6f}"
     if not any(costs):
@@ -288,6 +290,8 @@ def _gas(case: _Case) -> Finding:
         for pool, cost in told.pool_gas.items()
         if pool in pools and cost > pools[pool].gas * rate + _own_gas(case, pool)
     ]
+    if told.tick_gas > MOST_TICK_GAS * total / max(plan.gas_estimate, 1):
+        return Finding("gas", False, f"{found}; a tick is said to cost {told.tick_gas:.6f}")
     if dear:
         found += f"; {len(dear)} pools are said to cost more than their like"
     return Finding("gas", not dear, found)

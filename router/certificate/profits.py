@@ -32,11 +32,12 @@ Direction = tuple[Address, Address]
 """(token in, token out)."""
 
 
-def profit(pool: Pool, nu: Prices, directions: Collection[Direction]) -> float:
+def profit(pool: Pool, nu: Prices, directions: Collection[Direction], tick: float = 0.0) -> float:
     """Numeraire units, for somebody who trades in these directions only.
 
     Args:
         nu: numeraire per raw unit, of every token of the pool.
+        tick: what crossing an initialised tick takes off the profit.
 
     Raises:
         TypeError: an AMM without a formula here.
@@ -45,7 +46,7 @@ def profit(pool: Pool, nu: Prices, directions: Collection[Direction]) -> float:
     if isinstance(pool, UniswapV2Pool):
         return _product_profit(pool, nu, directions)
     if isinstance(pool, UniswapV3Pool):
-        return _range_profit(pool, nu, directions)
+        return _range_profit(pool, nu, directions, tick)
     if isinstance(pool, BalancerV2WeightedPool):
         return _weighted_profit(pool, nu, directions)
     raise TypeError(f"no bound is known for {pool.kind}")
@@ -130,8 +131,9 @@ def _moves(rows: Iterable[_Row], keep: float, level: float) -> Iterator[tuple[_R
             yield row, min(change + log(keep), row.high), keep
 
 
-def _range_profit(pool: UniswapV3Pool, nu: Prices, directions: Collection[Direction]) -> float:
-    """Each range is traded as far as its marginal rate beats the token prices.
+def _range_profit(pool: UniswapV3Pool, nu: Prices, directions: Collection[Direction], tick: float) -> float:
+    """Each range is traded as far as its marginal rate beats the token prices, and no farther than pays for
+    the ticks that are crossed.
 
     With r the root of the price in units of token in per token out, moving from r to t pays L * (t - r) after
     the fee and receives L * (1 / r - 1 / t): Uniswap v3 whitepaper, section 6.2.
@@ -144,14 +146,17 @@ def _range_profit(pool: UniswapV3Pool, nu: Prices, directions: Collection[Direct
             price_in, price_out = Decimal(nu[token_in]), Decimal(nu[token_out])
             down = token_in == pool.tokens[0]
             start, goal = _root(pool.sqrt_price_x96, down), (price_out * keep / price_in).sqrt()
-            for end, liquidity in _ranges(pool, down):
+            earned, most = Decimal(0), Decimal(0)
+            for crossed, (end, liquidity) in enumerate(_ranges(pool, down)):
                 if goal <= start:
                     break
                 stop = max(start, min(goal, end))
-                earned = price_out * (1 / start - 1 / stop) - price_in * (stop - start) / keep
-                total += max(liquidity, 0) * earned
+                gained = price_out * (1 / start - 1 / stop) - price_in * (stop - start) / keep
+                earned += max(liquidity, 0) * gained
+                most = max(most, earned - crossed * Decimal(tick))
                 start = stop
-        return float(total) * (1 + ROUND_OFF)
+            total += most
+    return float(total) * (1 + ROUND_OFF)
 
 
 def _root(sqrt_price_x96: int, down: bool) -> Decimal:

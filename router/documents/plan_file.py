@@ -154,6 +154,7 @@ def _certificate(file: PlanFile, name: str) -> Certificate | None:
         arbitrage_prices=file.arbitrage_prices,
         pool_gas=file.pool_gas,
         base_gas=given("base_gas"),
+        tick_gas=file.tick_gas,
         proven_net_bound=file.proven_net_bound,
     )
 

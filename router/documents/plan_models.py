@@ -145,6 +145,7 @@ class PlanFile(FileModel):
         Field(default_factory=dict, description="least numeraire cost of using a pool"),
     ]
     base_gas: Annotated[Number | None, Field(description="of any trade beside its pools")] = None
+    tick_gas: Annotated[Number, Field(description="of each initialised tick that a swap crosses")] = 0.0
     proven_net_bound: Annotated[
         Number | None, Field(description="a lower net bound, by branch and bound")
     ] = None

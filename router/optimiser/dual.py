@@ -267,7 +267,9 @@ def bound(market: Market, held: Floats, prices: Floats, unit: float) -> float:
         prices: any positive multiples of the reference prices, by column.
         unit: least that one unit of value costs at them.
     """
-    worth = float(np.dot(held, prices)) + float(most_profit(prices, market.arrays, unit))
+    worth = float(np.dot(held, prices)) + float(
+        most_profit(prices, market.arrays, unit, market.terms.tick_cost)
+    )
     return worth / unit * (1 + MARGIN)
 
 

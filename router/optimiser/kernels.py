@@ -312,26 +312,63 @@ def _respond_basins(
 
 
 @compiled
-def most_profit(u: Floats, pools: Arrays, unit: float) -> float:
-    """The sum over all pools of profit less cost, where positive, never understated."""
+def most_after_ticks(
+    ratio: float,
+    u_in: float,
+    u_out: float,
+    begin: int,
+    end: int,
+    cap: float,
+    keep: float,
+    tick_cost: float,
+    edges: Floats,
+    liquidity: Floats,
+    paid: Floats,
+    got: Floats,
+) -> float:
+    """The most that one ladder earns where each edge that is crossed costs `tick_cost`; never understated."""
+    spent, taken, _ = ladder_trade(ratio, begin, end, cap, edges, liquidity, paid, got)
+    received, given = u_out * taken, u_in * spent / keep
+    most = received - given + ROUND_OFF * (received + given)
+    if tick_cost <= 0:
+        return most
+    target, crossed, best = min(sqrt(ratio), cap), 0, 0.0
+    for e in range(begin + 1, end):
+        if edges[e] > target:
+            break
+        received, given = u_out * got[e], u_in * paid[e] / keep
+        best = max(best, received - given + ROUND_OFF * (received + given) - crossed * tick_cost)
+        crossed += 1
+    return max(best, most - crossed * tick_cost)
+
+
+@compiled
+def most_profit(u: Floats, pools: Arrays, unit: float, tick_cost: float = 0.0) -> float:
+    """The sum over all pools of profit less cost, where positive, never understated.
+
+    Args:
+        tick_cost: numeraire units that crossing one edge of a ladder costs.
+    """
     sold, bought, keep, cap, cost = pools.sold, pools.bought, pools.keep, pools.cap, pools.cost
     floor, first, edges, liquidity = pools.floor, pools.first, pools.edges, pools.liquidity
     total, depths = 0.0, np.empty(MOST_TOKENS)
     for k in range(len(sold)):
         u_in, u_out = u[sold[k]], u[bought[k]]
         if u_out * keep[k] > u_in * floor[k]:
-            given, taken, _ = ladder_trade(
+            profit = most_after_ticks(
                 u_out * keep[k] / u_in,
+                u_in,
+                u_out,
                 first[k],
                 first[k + 1] - 1,
                 cap[k],
+                keep[k],
+                tick_cost * unit,
                 edges,
                 liquidity,
                 pools.paid,
                 pools.got,
             )
-            received, spent = u_out * taken, u_in * given / keep[k]
-            profit = received - spent + ROUND_OFF * (received + spent)
             total += max(0.0, profit - cost[k] * unit)
     for b in range(len(pools.basin_keep)):
         trades, level, slack = basin_level(b, u, pools, depths)

@@ -37,6 +37,7 @@ class Terms:
         depth_move: the move of a price, as a logarithm, that defines depth.
         costs: what using a pool costs, in numeraire units, by pool of the book.
         room: share of the AMMs' own limits that may be used.
+        tick_cost: what crossing one initialised tick costs, in numeraire units.
     """
 
     prices: Floats
@@ -48,6 +49,7 @@ class Terms:
     depth_move: float
     costs: Floats
     room: float = 1.0
+    tick_cost: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from router.optimiser.dual import bound, unit_cost
 from router.optimiser.kernels import Floats
 from router.optimiser.market import Market
 from router.plan import Certificate, GapParts
-from router.planner.gas import least_base_cost, least_cost
+from router.planner.gas import GasBill, least_base_cost, least_cost
 from router.planner.problem import Problem
 from router.tokens import Address
 
@@ -67,7 +67,7 @@ def bands_of(problem: Problem, after: Mapping[Address, int]) -> dict[Address, tu
 
 
 def certify(
-    problem: Problem, evidence: Evidence, bands: Bands, value: float, gas_cost: float
+    problem: Problem, evidence: Evidence, bands: Bands, value: float, bill: GasBill
 ) -> Certificate | None:
     """The certificate of a plan that ends with `value`; None where floats can't hold the figures."""
     free, price = problem.universe.free, problem.price
@@ -87,11 +87,12 @@ def certify(
                 )
     except (ArithmeticError, ValueError):
         return None
-    net = value - gas_cost
+    net = value - bill.cost
+    ticks = bill.ticks * free.terms.tick_cost
     if not (np.isfinite([upper, net_bound, arbitrage]).all() and net > 0):
         return None
     gap = (net_bound / net - 1) * BPS
-    integers = (evidence.flows_net - base - net) / net * BPS
+    integers = (evidence.flows_net - base - ticks - net) / net * BPS
     bounds = evidence.limits / net * BPS
     return Certificate(
         upper_bound=upper,
@@ -104,6 +105,7 @@ def certify(
         arbitrage_prices=_by_token(problem, problem.universe.calm),
         pool_gas=_pool_gas(problem),
         base_gas=base,
+        tick_gas=free.terms.tick_cost,
         proven_net_bound=None if evidence.proven is None else evidence.proven + _kept(problem) - base,
     )
 
@@ -132,7 +134,9 @@ def _bound_of(market: Market, values: Mapping[Address, float], prices: Floats, b
 
 
 def _costless(market: Market) -> Market:
-    return replace(market, terms=replace(market.terms, costs=np.zeros_like(market.terms.costs)))
+    return replace(
+        market, terms=replace(market.terms, costs=np.zeros_like(market.terms.costs), tick_cost=0.0)
+    )
 
 
 def _arbitrage(problem: Problem, bands: Bands) -> float:

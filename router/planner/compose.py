@@ -331,7 +331,7 @@ def _plan(best: _Candidate, reason: str, snapshot_hash: str) -> Plan:
             *_loan_notes(valuation.portfolio, best.loans),
         ),
         bands=bands,
-        certificate=certify(problem, best.proposal.evidence, bands, after, best.bill.cost),
+        certificate=certify(problem, best.proposal.evidence, bands, after, best.bill),
         excluded=problem.universe.excluded,
     )
 

@@ -80,10 +80,11 @@ def least_base_cost(ends: int, price: GasPrice) -> float:
 
 @dataclass(frozen=True, slots=True)
 class GasBill:
-    """Gas of one transaction, and all that it costs in numeraire units."""
+    """Gas of one transaction, all that it costs in numeraire units, and the initialised ticks it crosses."""
 
     gas: int
     cost: float
+    ticks: int
 
 
 def bill(
@@ -94,7 +95,7 @@ def bill(
     gas = BASE_GAS + sum(BYTE_GAS if byte else ZERO_BYTE_GAS for byte in payload)
     gas += BOUND_GAS * sum(bool(row.max_spent or row.min_received or row.price_e36) for row in program.tokens)
     gas += sum(loan.gas for loan in loans)
-    extra = len(payload) * price.per_byte
+    extra, ticks = len(payload) * price.per_byte, 0
     pools: dict[Address, Pool] = {}
     amounts = iter(outcome.swaps)
     for step in program.steps:
@@ -104,7 +105,7 @@ def bill(
                 pool = pools.get(step.pool, snapshot.pool_by_address[step.pool])
                 crossed, pools[step.pool] = _crossed(pool, step, amount_in)
                 own = snapshot.pool_gas_cost_wei.get(step.pool)
-                gas += TICK_GAS * crossed
+                ticks += crossed
                 if own is None or price.free:
                     gas += pool.gas
                 else:
@@ -118,7 +119,8 @@ def bill(
                 gas += CHECK_GAS
             case Borrow() | Pull(_, None):
                 pass  # in the lender's gas
-    return GasBill(gas, gas * price.per_gas + extra)
+    gas += TICK_GAS * ticks
+    return GasBill(gas, gas * price.per_gas + extra, ticks)
 
 
 def _crossed(pool: Pool, step: Swap, amount_in: int) -> tuple[int, Pool]:

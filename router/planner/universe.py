@@ -24,7 +24,7 @@ from router.optimiser.dual import Goal, Solution, at_rest
 from router.optimiser.kernels import Floats
 from router.optimiser.market import Flags, Market, Terms, market_of
 from router.plan import Exclusion
-from router.planner.gas import GasPrice, least_cost
+from router.planner.gas import TICK_GAS, GasPrice, least_cost
 from router.planner.valuation import Valuation
 from router.pools.base import Pool
 from router.portfolio import DEPTH_MOVE
@@ -195,6 +195,7 @@ def _terms(valuation: Valuation, book: Book, price: GasPrice) -> Terms:
         depth_move=log1p(DEPTH_MOVE),
         costs=np.array([least_cost(pool, price, valuation.snapshot) for pool in book.pools]),
         room=1.0,
+        tick_cost=TICK_GAS * price.per_gas,
     )
 
 
