@@ -31,7 +31,7 @@ FLOOR = 1e-14
 """What the Hessian's diagonal is raised by, for tokens that no pool ties to another."""
 FADE = 0.1
 """What is left of the pools' liquidity without fee, each time that the imbalance falls below LOOSE."""
-LOOSE = 1e-2
+LOOSE, LOOSE_LARGE = 1e-6, 1e-2
 LAST_GHOST = 1e-7
 EASY = 1e-2
 """Largest relative error of a step by conjugate gradients; it falls with the imbalance."""
@@ -275,6 +275,7 @@ def descend(
     damping, taken, residual, total = 1e-3, 0, np.inf, 0.0
     fresh, new = True, u
     least, idle, flat = np.inf, 0, 0
+    loose = LOOSE_LARGE if n > LARGE else LOOSE
     while taken < steps:
         if fresh:
             total = np.dot(held, u) + respond(u, pools, 1.0, blur, ghost, net, at)
@@ -283,7 +284,7 @@ def descend(
             residual = np.inf
             break
         residual = imbalance(u, held, wanted, net, total, slope)
-        if ghost > 0 and (residual <= LOOSE or flat >= FLAT_STEPS):
+        if ghost > 0 and (residual <= loose or flat >= FLAT_STEPS):
             if ghost <= last:
                 break
             ghost = ghost * FADE if ghost > LAST_GHOST else 0.0

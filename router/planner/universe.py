@@ -30,7 +30,7 @@ from router.pools.base import Pool
 from router.portfolio import DEPTH_MOVE
 from router.tokens import Address
 
-MISPRICED_CAP = 0.01
+MISPRICED_CAP = 0.03
 """How much better than the reference prices a direction may pay: beyond, its price, the reference price or
 the token itself is not what it seems."""
 AGREEMENT = 0.02
