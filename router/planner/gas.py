@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from router.encoder import encode
 from router.errors import PoolError
@@ -26,6 +26,7 @@ TICK_GAS = 22_000
 """Gas of crossing one initialised tick: four words of its record are read, three of them rewritten."""
 ZERO_BYTE_GAS, BYTE_GAS = 4, 16
 """Calldata, EIP-2028."""
+POOL_ID_LENGTH = len("0x") + 2 * 32
 LEG_BYTES = 20
 """Bytes, none of them 0, that every swap adds to the calldata at the least: its pool's address."""
 
@@ -91,7 +92,7 @@ def bill(
     program: Program, outcome: Outcome, snapshot: Snapshot, loans: Sequence[Loan], price: GasPrice
 ) -> GasBill:
     """What executing a program costs, from its steps and the ticks that its swaps cross."""
-    payload = encode(program)
+    payload = encode(_with_whole_ids(program))
     gas = BASE_GAS + sum(BYTE_GAS if byte else ZERO_BYTE_GAS for byte in payload)
     gas += BOUND_GAS * sum(bool(row.max_spent or row.min_received or row.price_e36) for row in program.tokens)
     gas += sum(loan.gas for loan in loans)
@@ -121,6 +122,18 @@ def bill(
                 pass  # in the lender's gas
     gas += TICK_GAS * ticks
     return GasBill(gas, gas * price.per_gas + extra, ticks)
+
+
+def _with_whole_ids(program: Program) -> Program:
+    """The program with every pool id filled up to the 32 bytes that a payload has room for: recorded data
+    names some pools by their address alone, and their calldata costs as much."""
+    steps = tuple(
+        replace(step, pool_id=step.pool_id.ljust(POOL_ID_LENGTH, "0"))
+        if isinstance(step, Swap) and step.pool_id
+        else step
+        for step in program.steps
+    )
+    return replace(program, steps=steps)
 
 
 def _crossed(pool: Pool, step: Swap, amount_in: int) -> tuple[int, Pool]:
