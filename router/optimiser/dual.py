@@ -244,7 +244,7 @@ def _steepest(found: Solution) -> Floats:
         for reach in REACHES:
             prices = np.maximum(found.prices - reach * surplus, floor)
             prices = prices / np.dot(wanted, prices)
-            value = float(np.dot(held, prices) + most_profit(prices, arrays, 0.0))
+            value = float(np.dot(held, prices) + most_profit(prices, arrays, 0.0, 0.0))
             if value < least:
                 best, least = prices, value
     return best
@@ -254,7 +254,7 @@ def _descent(market: Market, goal: Goal, start: Floats, ghost: float) -> Solutio
     arrays = market.arrays
     free = arrays._replace(cost=np.zeros_like(arrays.cost), basin_cost=np.zeros_like(arrays.basin_cost))
     prices, residual, value, steps = descend(
-        free, goal.held, goal.wanted, start, 0.0, ghost, MOST_STEPS, TOLERANCE
+        free, goal.held, goal.wanted, start, 0.0, float(ghost), MOST_STEPS, TOLERANCE, 0.0
     )
     return Solution(market, goal, prices, float(residual), float(value), int(steps))
 

@@ -343,7 +343,7 @@ def most_after_ticks(
 
 
 @compiled
-def most_profit(u: Floats, pools: Arrays, unit: float, tick_cost: float = 0.0) -> float:
+def most_profit(u: Floats, pools: Arrays, unit: float, tick_cost: float) -> float:
     """The sum over all pools of profit less cost, where positive, never understated.
 
     Args:

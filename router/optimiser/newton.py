@@ -252,7 +252,7 @@ def descend(
     ghost: float,
     steps: int,
     tolerance: float,
-    last: float = 0.0,
+    last: float,
 ) -> tuple[Floats, float, float, int]:
     """Prices at which what is supplied is what is wanted.
 

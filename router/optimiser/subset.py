@@ -202,9 +202,9 @@ def settle(
     if not fits:
         return Settled(-np.inf, 0.0, start, used)
     some_held = np.where(tied, some_held, 0.0)
-    u, residual, value, _ = descend(few, some_held, some_wanted, begin, 0.0, 0.0, STEPS, TOLERANCE)
+    u, residual, value, _ = descend(few, some_held, some_wanted, begin, 0.0, 0.0, STEPS, TOLERANCE, 0.0)
     if not residual <= FEASIBLE:
-        u, residual, value, _ = descend(few, some_held, some_wanted, begin, 0.0, 1.0, MORE_STEPS, TOLERANCE)
+        u, residual, value, _ = descend(few, some_held, some_wanted, begin, 0.0, 1.0, MORE_STEPS, TOLERANCE, 0.0)
     if not residual <= FEASIBLE:
         return Settled(-np.inf, 0.0, start, used)
     at, net = empty_response(few), np.empty(len(u))
@@ -241,7 +241,7 @@ def surpluses(pools: Arrays, units: Units, u: Floats) -> Floats:
 def proven(pools: Arrays, held: Floats, wanted: Floats, u: Floats) -> float:
     """The bound that u proves, rounded up."""
     unit = np.dot(wanted, u)
-    return float((np.dot(held, u) + most_profit(u, pools, unit)) / unit * (1 + MARGIN))
+    return float((np.dot(held, u) + most_profit(u, pools, unit, 0.0)) / unit * (1 + MARGIN))
 
 
 @compiled
@@ -272,7 +272,7 @@ def relax(
     best, best_u, residual = proven(few, some_held, some_wanted, u), u, np.inf
     for k in range(len(blurs)):
         u, residual, _, _ = descend(
-            few, some_held, some_wanted, u, blurs[k], faint if k == 0 else 0.0, STEPS, SETTLED
+            few, some_held, some_wanted, u, blurs[k], faint if k == 0 else 0.0, STEPS, SETTLED, 0.0
         )
         new = proven(few, some_held, some_wanted, u)
         if new < best:

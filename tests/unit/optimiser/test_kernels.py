@@ -47,7 +47,7 @@ def alone(pool: Pool, prices: Mapping[Address, float]) -> Market:
 
 
 def most(market: Market) -> float:
-    return float(most_profit(np.ones(market.columns), market.arrays, 1.0))
+    return float(most_profit(np.ones(market.columns), market.arrays, 1.0, 0.0))
 
 
 def at(market: Market, u: Any, *, unit: float = 1.0, blur: float = 0.0, ghost: float = 0.0) -> Any:
@@ -279,9 +279,9 @@ def test_most_profit_is_never_less_than_the_sum_of_profits(seed: int) -> None:
     market, u = priced(seed)
     for unit in (0.0, 0.5, 1.0):
         total = at(market, u, unit=unit)[0]
-        bound = most_profit(u, market.arrays, unit)
+        bound = most_profit(u, market.arrays, unit, 0.0)
         assert total <= bound <= total * (1 + 1e-9) + 1e-11 * depth(market)
-    assert most_profit(u, market.arrays, 1e12) == 0
+    assert most_profit(u, market.arrays, 1e12, 0.0) == 0
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -340,4 +340,4 @@ def test_limits_only_lower_profits() -> None:
         kept = less.column >= 0
         other = np.ones(less.columns)
         other[less.column[kept]] = u[market.column[kept]]
-        assert most_profit(other, less.arrays, 1.0) <= most_profit(u, market.arrays, 1.0) * (1 + 1e-12)
+        assert most_profit(other, less.arrays, 1.0, 0.0) <= most_profit(u, market.arrays, 1.0, 0.0) * (1 + 1e-12)

@@ -64,6 +64,7 @@ def test_both_linear_solvers_find_the_same_prices(tokens: int, pools: int, seed:
         1.0,
         MOST_STEPS,
         TOLERANCE,
+        0.0,
     )
     assert residual <= TOLERANCE
     assert value == pytest.approx(dense.value, rel=1e-9)
@@ -90,7 +91,7 @@ def test_descent_stops_at_its_most_steps() -> None:
     case = network(1, 60, 200)
     start = np.ones(case.market.columns)
     arrays, goal = case.market.arrays, case.goal
-    prices, residual, _, steps = descend(arrays, goal.held, goal.wanted, start, 0.0, 1.0, 1, 0.0)
+    prices, residual, _, steps = descend(arrays, goal.held, goal.wanted, start, 0.0, 1.0, 1, 0.0, 0.0)
     assert 1 <= steps <= 15
     assert residual > TOLERANCE
     assert (prices > 0).all()
@@ -109,6 +110,7 @@ def test_descent_does_not_depend_on_the_scale_of_its_start() -> None:
             1.0,
             MOST_STEPS,
             TOLERANCE,
+            0.0,
         )[0]
         for scale in (1.0, 1e6)
     )
