@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import fsum, isfinite
 
-from router.certificate.bounds import Fees, Proof, Subject, bound
+from router.certificate.bounds import BAND_SLACK, Fees, Proof, Subject, bound
 from router.certificate.profits import Prices
 from router.errors import InputError, RouterError
 from router.fixed_point import BPS, PRICE_ONE, WAD
@@ -128,7 +128,12 @@ def verify(plan: Plan, snapshot: Snapshot, snapshot_hash: str) -> Verification:
             *_bounds(case),
             _gas(case),
             *_gap(case),
-            _near("arbitrage", case.told.arbitrage, case.arbitrage, of=case.subject.value_before),
+            _near(
+                "arbitrage",
+                case.told.arbitrage,
+                case.arbitrage,
+                of=case.subject.value_before + case.arbitrage,
+            ),
         ),
     )
 
@@ -229,11 +234,19 @@ def _bands(case: _Case) -> Finding:
     off = max(_reach(bands[token], goals[token]) for token in bands)
     found = f"up to {off / WAD * BPS:.4f} bp from the target, landing {plan.landing}"
     if plan.landing == "target":
-        near = _goals(case)
-        close = all(_reach(bands[token], near[token]) <= TARGET_ROOM for token in bands)
-        return Finding("bands", close and off <= max(room, TARGET_ROOM), found)
-    allowed = plan.landing == "nearest" or (plan.landing == "band" and off <= room + 1)
+        near, close = _goals(case), TARGET_ROOM + _rounding(case)
+        hit = all(_reach(bands[token], near[token]) <= close for token in bands)
+        return Finding("bands", hit and off <= max(room, TARGET_ROOM), found)
+    allowed = plan.landing == "nearest" or (plan.landing == "band" and off <= room + BAND_SLACK)
     return Finding("bands", allowed and all(0 <= least <= most for least, most in bands.values()), found)
+
+
+def _rounding(case: _Case) -> float:
+    """Share of the value, times 10**18, that exact amounts of tokens that hardly divide may miss: two raw
+    units of each token of each swap."""
+    swaps, price = case.plan.swaps, case.subject.price_e36
+    units = sum(price.get(swap.token_in, 0) + price.get(swap.token_out, 0) for swap in swaps)
+    return 2 * units / PRICE_ONE / case.value * WAD
 
 
 def _reach(band: tuple[int, int], goal: float) -> float:
@@ -306,7 +319,7 @@ def _own_gas(case: _Case, pool: str) -> float:
 
 def _gap(case: _Case) -> Iterator[Finding]:
     told, found = case.told, case.gap_bps
-    near = AGREEMENT * BPS
+    near = AGREEMENT * (BPS + abs(found))
     yield Finding(
         "gap", abs(told.gap_bps - found) <= near, f"{found:.6f} bp, the plan says {told.gap_bps:.6f}"
     )

@@ -67,7 +67,7 @@ def bounded(
     slippage = valuation.portfolio.max_slippage_bps
     tokens = set(used_tokens(steps)) | (set(valuation.tokens) if final else set())
     traded = valuation.value_e36(pulls)
-    least = valuation.value_e36(changes) - mul_div_up(traded, slippage, BPS)
+    least = valuation.own_e36(changes) - mul_div_up(traded, slippage, BPS)
     rows = []
     for token in sorted(tokens):
         received = mul_div_down(max(changes.get(token, 0), 0), BPS - slippage, BPS)

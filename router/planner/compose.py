@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from router.errors import ExecutionReverted, Infeasible, PoolError
-from router.fixed_point import PIPS
+from router.fixed_point import PIPS, PRICE_ONE
 from router.optimiser.dual import Solution
 from router.plan import Cost, Outcome, Plan, PlannedLoan, PlannedSwap, Verdict
 from router.planner.bounds import Window, bounded, draft
@@ -157,7 +157,8 @@ def _surviving(
 def _candidate(
     problem: Problem, proposal: Proposal, window: Window, borrow: bool, weights: bool
 ) -> _Candidate | None:
-    """Loans, steps and exact amounts for a proposal; None where the exact pools refuse it."""
+    """Loans, steps and exact amounts for a proposal; None where the exact pools refuse it or nothing of
+    value is left."""
     loans: tuple[Loan, ...] = ()
     valuation = problem.valuation
     if borrow:
@@ -170,6 +171,8 @@ def _candidate(
     after = {token: valuation.funds.get(token, 0) for token in valuation.tokens}
     for token, change in outcome.balance_changes.items():
         after[token] = after.get(token, 0) + change
+    if valuation.own_e36(valuation.net_of_reserved(after)) <= 0:
+        return None
     program = bounded(
         steps,
         outcome.pulls,
@@ -179,7 +182,7 @@ def _candidate(
         final=valuation.weights(after) if weights and not valuation.reserved else None,
     )
     spent = bill(program, outcome, valuation.snapshot, loans, problem.price)
-    net = valuation.value(after) - spent.cost
+    net = valuation.own_e36(after) / PRICE_ONE - spent.cost
     return _Candidate(problem, proposal, program, outcome, loans, after, spent, net)
 
 
@@ -298,7 +301,7 @@ def _plan(best: _Candidate, reason: str, snapshot_hash: str) -> Plan:
     problem, valuation = best.problem, best.problem.valuation
     swaps, loans = _planned_swaps(best), _planned_loans(best)
     net_after = valuation.net_of_reserved(best.holdings)
-    before, after = valuation.value(valuation.tradable), valuation.value(net_after)
+    before, after = valuation.value(valuation.tradable), valuation.own_e36(net_after) / PRICE_ONE
     pools = valuation.snapshot.pool_by_address
     fees = sum(
         valuation.prices[swap.token_in] * swap.amount_in * pools[swap.pool].fee_pips / PIPS for swap in swaps

@@ -92,6 +92,11 @@ class Valuation:
     def value(self, amounts: Mapping[Address, int]) -> float:
         return self.value_e36(amounts) / PRICE_ONE
 
+    def own_e36(self, amounts: Mapping[Address, int]) -> int:
+        """The same of the held or wanted tokens alone: what is left of one that was only passed through is no
+        part of the portfolio."""
+        return self.value_e36({token: amounts.get(token, 0) for token in self.tokens})
+
     def target(self, token: Address) -> float:
         return self.portfolio.targets_wad.get(token, 0) / WAD
 
@@ -103,7 +108,7 @@ class Valuation:
 
     def weights(self, amounts: Mapping[Address, int]) -> dict[Address, float]:
         """Share of the value of each held or wanted token; `amounts` as in `tradable`."""
-        total = self.value_e36({token: amounts.get(token, 0) for token in self.tokens})
+        total = self.own_e36(amounts)
         return {token: self.prices_e36[token] * amounts.get(token, 0) / total for token in self.tokens}
 
     def drifts_bps(self, amounts: Mapping[Address, int]) -> dict[Address, float]:
