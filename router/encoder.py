@@ -34,6 +34,7 @@ from router.wire import (
     VERSION,
     EncodingError,
     check_head,
+    check_pool_id,
     check_step,
 )
 
@@ -64,6 +65,7 @@ def encode(program: Program) -> bytes:
     check_head(program)
     for index in range(len(program.steps)):
         check_step(program, index)
+        check_pool_id(program, index)
     places = {bounds.token: place for place, bounds in enumerate(program.tokens)}
     return b"".join(
         (

@@ -5,10 +5,9 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from router import planner
 from router.chain import sender
 from router.chain.calls import to_bytes, to_mapping
 from router.chain.deployments import find_deployment
@@ -34,6 +33,10 @@ from router.program import Program
 from router.replay import replay
 from router.snapshot import Snapshot, price_text_to_e36
 from router.tokens import Address
+from router.wire import EncodingError
+
+NO_PAYLOAD = "this plan cannot be executed: "
+"""How the note begins that names why a plan has no payload."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -107,6 +110,8 @@ def make_plan(
 ) -> Plan:
     """The rebalance that reaches the target at the least total cost; see `router.planner.plan`.
 
+    A note tells where it has no wire form, as over recorded pools whose ids are not whole.
+
     Args:
         balances_are_holdings: the holdings are all that the owner has, so the final weights can be bound.
         deadline: last block timestamp of execution; None allows 20 minutes from the snapshot.
@@ -117,6 +122,8 @@ def make_plan(
         InputError: unknown or unpriced tokens, nothing held, or a settlement that the loan policy forbids.
         Infeasible: no trade reaches the target, or none at a cost that the portfolio allows.
     """
+    from router import planner  # with its numerics, which take long to load
+
     proposed = planner.plan(
         snapshot,
         portfolio,
@@ -127,6 +134,15 @@ def make_plan(
         warm_start=warm_start,
     )
     _require_affordable(proposed, portfolio, snapshot)
+    return _noting_why_no_payload(proposed)
+
+
+def _noting_why_no_payload(proposed: Plan) -> Plan:
+    try:
+        if proposed.program is not None:
+            encode(proposed.program)
+    except EncodingError as error:
+        return replace(proposed, notes=(*proposed.notes, f"{NO_PAYLOAD}{error}"))
     return proposed
 
 
@@ -166,15 +182,31 @@ def payload_of(proposed: Plan) -> bytes:
     """The bytes for the executor.
 
     Raises:
-        InputError: the plan has nothing to execute.
+        InputError: the plan has nothing to execute, or nothing that has a wire form.
     """
     return encode(_program(proposed))
 
 
+def find_payload(proposed: Plan) -> bytes | None:
+    """The bytes for the executor; None where the plan has nothing to execute, or nothing with a wire form."""
+    try:
+        return None if proposed.program is None else encode(proposed.program)
+    except EncodingError:
+        return None
+
+
 def _program(proposed: Plan) -> Program:
     if proposed.program is None:
-        raise InputError(f"this plan has nothing to execute: {proposed.reason}")
+        raise InputError(_why_none(proposed))
     return proposed.program
+
+
+def _why_none(proposed: Plan) -> str:
+    """Why a plan has nothing to execute; a loaded one with swaps had no payload, and its notes say why."""
+    noted = (note for note in proposed.notes if note.startswith(NO_PAYLOAD))
+    if proposed.swaps:
+        return next(noted, f"{NO_PAYLOAD}its file has no payload")
+    return f"this plan has nothing to execute: {proposed.reason}"
 
 
 def transaction_data(client: RpcClient, transaction_hash: str) -> bytes:
@@ -194,11 +226,11 @@ def load_executable(path: Path) -> Plan:
     """A saved plan that has something to execute.
 
     Raises:
-        InputError: it advises to hold.
+        InputError: it advises to hold, or has no payload.
     """
     loaded, _ = load_plan(path)
     if loaded.program is None:
-        raise InputError(f"this plan has nothing to execute: {loaded.reason}", path=path.name)
+        raise InputError(_why_none(loaded), path=path.name)
     return loaded
 
 

@@ -132,10 +132,20 @@ def _check_swap(program: Program, swap: Swap, path: str) -> None:
     _within(f"{path}.fee_pips", swap.fee_pips, PIPS - 1 if swap.kind == PREPAYABLE else 0)
     if swap.kind == BalancerV2WeightedPool.kind:
         _check_address(f"{path}.vault", swap.vault)
-        if not _POOL_ID.fullmatch(swap.pool_id) or swap.pool_id[:42] != swap.pool:
-            _refuse(f"{path}.pool_id", f"{swap.pool_id!r} is not 32 bytes that begin with {swap.pool}")
+        if not swap.pool_id.startswith(swap.pool):
+            _refuse(f"{path}.pool_id", f"{swap.pool_id!r} does not begin with {swap.pool}")
     elif swap.vault or swap.pool_id:
         _refuse(f"{path}.vault" if swap.vault else f"{path}.pool_id", f"{swap.kind} carries none")
+
+
+def check_pool_id(program: Program, index: int) -> None:
+    """Raises EncodingError where a swap's pool id is not whole; recorded pools may be known by their address
+    alone, which is enough for everything but the bytes."""
+    swap = program.steps[index]
+    if not isinstance(swap, Swap) or swap.kind != BalancerV2WeightedPool.kind:
+        return
+    if not _POOL_ID.fullmatch(swap.pool_id):
+        _refuse(f"steps[{index}].pool_id", f"{swap.pool_id!r} is not 32 bytes in lower-case hex")
 
 
 def _check_route(program: Program, index: int) -> None:

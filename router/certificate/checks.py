@@ -140,7 +140,7 @@ def verify(plan: Plan, snapshot: Snapshot, snapshot_hash: str) -> Verification:
 
 def _case(plan: Plan, snapshot: Snapshot) -> _Case:
     told = plan.certificate
-    if told is None or plan.program is None or plan.tolerance_bps is None:
+    if told is None or not plan.swaps or plan.tolerance_bps is None:
         raise InputError("carries no certificate: only plans that trade have one", path="upper_bound")
     subject = Subject.of(plan, snapshot)
     fees = Fees(told.base_gas, told.pool_gas, told.tick_gas)
@@ -185,7 +185,8 @@ def _of_snapshot(plan: Plan, snapshot: Snapshot, snapshot_hash: str) -> Finding:
 
 def _replayed(plan: Plan, snapshot: Snapshot) -> Finding:
     """The program, run on the exact pools, must do what the plan says, to the wei."""
-    assert plan.program is not None
+    if plan.program is None:
+        return _swapped(plan, snapshot)
     try:
         outcome = replay(plan.program, snapshot, plan.holdings_before)
     except RouterError as error:
@@ -202,6 +203,27 @@ def _replayed(plan: Plan, snapshot: Snapshot) -> Finding:
     equal = amounts == outcome.swaps and after == told and dict(outcome.pulls) == dict(plan.pulls)
     ok = same and equal
     return Finding("replay", ok, f"{len(amounts)} swaps, {'every' if ok else 'not every'} amount equal")
+
+
+def _swapped(plan: Plan, snapshot: Snapshot) -> Finding:
+    """Where there is no program: the swaps alone give what the plan says, and spend only what is there."""
+    pools, equal = dict(snapshot.pool_by_address), True
+    left = dict.fromkeys({*plan.holdings_before, *plan.holdings_after}, 0) | dict(plan.holdings_before)
+    for loan in plan.loans:
+        left[loan.token] = left.get(loan.token, 0) + loan.amount
+    try:
+        for swap in plan.swaps:
+            received, pools[swap.pool] = pools[swap.pool].swap(swap.token_in, swap.token_out, swap.amount_in)
+            left[swap.token_in] = left.get(swap.token_in, 0) - swap.amount_in
+            left[swap.token_out] = left.get(swap.token_out, 0) + received
+            equal &= received == swap.amount_out and left[swap.token_in] >= 0
+    except (RouterError, KeyError) as error:
+        return Finding("replay", False, f"without a payload, swap by swap: {error}")
+    for loan in plan.loans:
+        left[loan.token] -= loan.amount + loan.premium
+    ok = equal and all(raw == plan.holdings_after.get(token, 0) for token, raw in left.items())
+    count = f"{len(plan.swaps)} swaps, {'every' if ok else 'not every'} amount equal"
+    return Finding("replay", ok, f"{count}; there is no payload, so what the executor would enforce is not")
 
 
 def _pools(case: _Case) -> Finding:

@@ -225,6 +225,8 @@ def _run_report(stage: Stage, name: str, loan: LoanPolicy, plan: Plan, sent: Sen
         cost=file.cost,
         value_before=plan.value_before,
         value_after=plan.value_after,
+        net_bound=plan.certificate.net_bound if plan.certificate else None,
+        gap_bps=plan.certificate.gap_bps if plan.certificate else None,
         transactions=tuple(receipt.tx_hash for receipt in sent.receipts),
         verification=receipt_report(stage.chain, plan, sent).verification,
     )

@@ -9,6 +9,7 @@ import click
 
 from router.cli.console import print_json, print_table, say
 from router.cli.demo import run_demo
+from router.cli.machine_code import machine_code
 from router.cli.settings import CONFIG_NAME, json_option
 from router.documents.files import write_json
 from router.documents.outputs import LocalnetFile
@@ -95,7 +96,8 @@ def _announce(net: Localnet, out: Path | None, as_json: bool) -> None:
 @json_option
 def demo_command(report: Path, as_json: bool) -> None:
     """The whole job on a local chain: drift, plan, simulate, send, verify, and two refusals."""
-    document = run_demo(quiet=as_json)
+    with machine_code():
+        document = run_demo(quiet=as_json)
     report.parent.mkdir(parents=True, exist_ok=True)
     write_json(document.to_json(), report)
     if as_json:

@@ -12,6 +12,7 @@ from router.chain.fees import FeePolicy
 from router.chain.outcome import expected_outcome
 from router.chain.sender import SendOptions
 from router.cli.console import leave, print_json, say
+from router.cli.machine_code import machine_code
 from router.cli.report import report_option, write_report
 from router.cli.session import load_market, open_session
 from router.cli.settings import (
@@ -30,12 +31,11 @@ from router.documents.plan_file import plan_to_json, save_plan
 from router.documents.portfolio_file import Overrides, load_portfolio_file
 from router.documents.snapshot_file import save_snapshot
 from router.errors import InconsistentAnswer, InputError, NothingToDo, RouterError
-from router.planner.compose import DEADLINE_SECONDS
 from router.rebalancer import (
     choose_signer,
+    find_payload,
     load_executable,
     make_plan,
-    payload_of,
     read_portfolio,
     receipt_report,
     send_plan,
@@ -87,16 +87,19 @@ def plan_command(
         with open_session(settings, rpc, deployment) as session:
             market = session.read(block)
             resolved = read_portfolio(session.chain, file, market)
+        from router.planner.compose import DEADLINE_SECONDS  # with its numerics, which take long to load
+
         # The last block of a chain that mines on demand may be hours old.
         deadline = max(market.timestamp, int(time.time())) + DEADLINE_SECONDS
-    plan = make_plan(
-        market,
-        resolved,
-        balances_are_holdings=file.needs_balances,
-        deadline=deadline,
-        prove=prove,
-    )
-    payload = payload_of(plan) if plan.program else None
+    with machine_code():
+        plan = make_plan(
+            market,
+            resolved,
+            balances_are_holdings=file.needs_balances,
+            deadline=deadline,
+            prove=prove,
+        )
+    payload = find_payload(plan)
     if snapshot_out is not None:
         save_snapshot(market, snapshot_out)
     if out is not None:
@@ -107,7 +110,7 @@ def plan_command(
         print_json(plan_to_json(plan, payload))
     else:
         show_plan(plan, market.tokens)
-    if payload is None:
+    if plan.program is None:
         leave(NothingToDo(plan.reason))
 
 
