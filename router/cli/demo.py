@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from router.certificate import verify
 from router.chain.executor import executor_address
 from router.chain.fork import Simulation
 from router.chain.outcome import expected_outcome
@@ -20,10 +21,12 @@ from router.chain.signer import KeySigner
 from router.cli.console import say
 from router.cli.views import amount, show_plan, show_receipt, show_simulation, weights
 from router.documents.deployment import parse_deployment
+from router.documents.outputs import Check
 from router.documents.plan_file import plan_to_json
 from router.documents.plan_models import PlanFile
 from router.documents.portfolio_file import PortfolioFile, load_portfolio_file
 from router.documents.report import RefusalReport, ReportFile, RunReport, ThreeAmounts, ThreeGas, WeightRow
+from router.documents.snapshot_file import snapshot_hash
 from router.errors import ExecutionReverted, PoolError, RouterError
 from router.fixed_point import WAD
 from router.localnet import Localnet, start_localnet
@@ -111,6 +114,7 @@ def _stage(quiet: bool) -> Iterator[Stage]:
 
 def _rebalance(stage: Stage, name: str, settlement: Settlement, loan: LoanPolicy) -> RunReport:
     plan, market = _plan(stage, settlement, loan)
+    proof = _proved(plan, market)
     simulation = simulate_plan(stage.chain, plan)
     simulation.require(expected_outcome(plan))
     sent = send_plan(stage.chain, stage.signer, plan, simulation, stage.options())
@@ -118,7 +122,23 @@ def _rebalance(stage: Stage, name: str, settlement: Settlement, loan: LoanPolicy
         show_plan(plan, market.tokens)
         show_simulation(simulation_report(stage.chain, plan, simulation), stage.tokens)
         show_receipt(receipt_report(stage.chain, plan, sent), stage.tokens)
-    return _run_report(stage, name, loan, plan, sent)
+    return _run_report(stage, name, loan, plan, sent, proof)
+
+
+def _proved(plan: Plan, market: Snapshot) -> Check:
+    """The plan's certificate, found again from the plan and its snapshot alone.
+
+    Raises:
+        RouterError: it does not hold.
+    """
+    found = verify(plan, market, snapshot_hash(market))
+    failed = [f"{each.name}: {each.found}" for each in found.findings if not each.ok]
+    if failed:
+        raise RouterError(f"the certificate does not hold: {'; '.join(failed)}")
+    gap = f"at most {found.gap_bps:.4f} bp below the best trade over {found.pools} pools"
+    text = f"{len(found.findings)} checks; {gap}"
+    say(f"certificate verified: {text}", markup=False)
+    return Check.of(name="certificate", ok=found.holds, found=text)
 
 
 def _plan(stage: Stage, settlement: Settlement, loan: LoanPolicy) -> tuple[Plan, Snapshot]:
@@ -205,7 +225,7 @@ def _deposit(stage: Stage, whole: Mapping[str, str]) -> None:
     say("deposit: " + ", ".join(f"{text} {symbol}" for symbol, text in whole.items()))
 
 
-def _run_report(stage: Stage, name: str, loan: LoanPolicy, plan: Plan, sent: Sent) -> RunReport:
+def _run_report(stage: Stage, name: str, loan: LoanPolicy, plan: Plan, sent: Sent, proof: Check) -> RunReport:
     assert sent.simulation is not None
     simulated = sent.simulation.require_success()
     file = PlanFile.model_validate(plan_to_json(plan, None))
@@ -228,7 +248,7 @@ def _run_report(stage: Stage, name: str, loan: LoanPolicy, plan: Plan, sent: Sen
         net_bound=plan.certificate.net_bound if plan.certificate else None,
         gap_bps=plan.certificate.gap_bps if plan.certificate else None,
         transactions=tuple(receipt.tx_hash for receipt in sent.receipts),
-        verification=receipt_report(stage.chain, plan, sent).verification,
+        verification=(proof, *receipt_report(stage.chain, plan, sent).verification),
     )
 
 

@@ -45,6 +45,15 @@ def test_gas_simulated_is_gas_used(report: dict[str, Any]) -> None:
         assert run["gas"]["simulated"] == run["gas"]["used"]
 
 
+def test_certificates_verify_and_bound_what_was_reached(report: dict[str, Any]) -> None:
+    for run in report["runs"]:
+        (proof,) = [check for check in run["verification"] if check["name"] == "certificate"]
+        assert proof["ok"]
+        assert run["value_after"] - run["cost"]["gas"] <= run["net_bound"] * (1 + 1e-9)
+        assert 0 <= run["gap_bps"] < 1
+        assert f"{run['gap_bps']:.4f} bp" in proof["found"]
+
+
 def test_weights_reach_their_targets(report: dict[str, Any]) -> None:
     for run in report["runs"]:
         assert len(run["weights"]) >= 5

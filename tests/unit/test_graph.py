@@ -1,106 +1,65 @@
-"""Which pools the swap graph keeps."""
+"""The swap graph: its edges, what something can pass through, and its separate parts."""
 
 from __future__ import annotations
 
-from typing import Any
+from hypothesis import given
 
-import pytest
-
-from router.graph import MAX_HUBS, MAX_PARALLEL, SwapGraph, between, build
+from router.graph import parts, passable, swap_graph
 from router.pools.base import Pool
-from router.tokens import Address
 from tests import markets
-from tests.markets import token, v2
-
-PRICES = {
-    each.address: float(text) / 10**each.decimals
-    for each, text in zip(markets.TOKENS, markets.PRICES, strict=True)
-}
+from tests.markets import token, v2, weighted
 
 
-def graph(pools: list[Pool], **changes: Any) -> SwapGraph:
-    fields: dict[str, Any] = {
-        "traded_value": 1e4,
-        "ends": {token("USD"), token("BTC")},
-        "symbols": {each.address: each.symbol for each in markets.TOKENS},
+def names(*symbols: str) -> set[str]:
+    return {token(symbol) for symbol in symbols}
+
+
+def test_swap_graph_joins_every_pair_of_a_pools_tokens() -> None:
+    pool = weighted(0, {"USD": 50, "ETH": 30, "BTC": 20}, 1e6)
+    graph = swap_graph([pool])
+    assert graph.number_of_edges() == 3
+    assert {frozenset(edge) for edge in graph.edges()} == {
+        frozenset(names("USD", "ETH")),
+        frozenset(names("USD", "BTC")),
+        frozenset(names("ETH", "BTC")),
     }
-    return build(pools, changes.pop("prices", PRICES), **{**fields, **changes})
+    assert all(each is pool for *_, each in graph.edges(data="pool"))
 
 
-def pools_of(swaps: SwapGraph) -> set[Address]:
-    return {hop.pool.address for hop in swaps.hops()}
+def test_swap_graph_keeps_parallel_pools_apart() -> None:
+    graph = swap_graph([v2(0, "USD", "ETH", 1e6), v2(1, "ETH", "USD", 1e5)])
+    assert set(graph[token("USD")][token("ETH")]) == {markets.address(0), markets.address(1)}
 
 
-def test_build_has_both_directions_of_a_pool() -> None:
-    swaps = graph([v2(0, "USD", "ETH", 1e6)])
-    assert {(hop.token_in, hop.token_out) for hop in swaps.hops()} == {
-        (token("USD"), token("ETH")),
-        (token("ETH"), token("USD")),
-    }
-    assert all(hop.rate == pytest.approx(0.997) for hop in swaps.hops())
-    assert all(hop.depth == pytest.approx(1e6, rel=0.02) for hop in swaps.hops())
+def test_passable_leaves_out_dead_ends_and_what_leads_to_them_only() -> None:
+    graph = swap_graph([v2(0, "USD", "ETH", 1e6), v2(1, "ETH", "BTC", 1e6), v2(2, "BTC", "GOV", 1e6)])
+    assert passable(graph, names("USD", "ETH")) == names("USD", "ETH")
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"deny": {token("ETH")}},
-        {"allow": {token("USD"), token("BTC")}},
-        {"taxed": {token("ETH")}},
-        {"prices": {key: value for key, value in PRICES.items() if key != token("ETH")}},
-    ],
-)
-def test_build_leaves_out_pools_of_refused_tokens(changes: dict[str, Any]) -> None:
-    assert pools_of(graph([v2(0, "USD", "ETH", 1e6), v2(1, "USD", "BTC", 1e6)], **changes)) == {
-        markets.address(1)
-    }
+def test_passable_keeps_what_lies_between_two_ends() -> None:
+    graph = swap_graph([v2(0, "USD", "ETH", 1e6), v2(1, "ETH", "BTC", 1e6), v2(2, "ETH", "GOV", 1e6)])
+    assert passable(graph, names("USD", "BTC")) == names("USD", "ETH", "BTC")
 
 
-def test_build_leaves_out_dust_beside_the_trade() -> None:
-    assert pools_of(graph([v2(0, "USD", "ETH", 1e6), v2(1, "USD", "ETH", 5)])) == {markets.address(0)}
+def test_passable_keeps_a_circle() -> None:
+    circle = [v2(0, "USD", "ETH", 1e6), v2(1, "ETH", "BTC", 1e6), v2(2, "BTC", "USD", 1e6)]
+    assert passable(swap_graph(circle), names("USD")) == names("USD", "ETH", "BTC")
 
 
-def test_build_refuses_the_side_of_a_pool_that_pays_too_much_and_notes_it() -> None:
-    swaps = graph([v2(0, "USD", "ETH", 1e6, skew=0.9)])
-    assert [(hop.token_in, hop.token_out) for hop in swaps.hops()] == [(token("ETH"), token("USD"))]
-    assert swaps.notes == (
-        "pools that pay over 1% more than the reference prices were refused as mispriced: USD/ETH",
-    )
+def test_passable_counts_neighbours_not_pools() -> None:
+    parallel = [v2(0, "USD", "ETH", 1e6), v2(1, "USD", "ETH", 1e6), v2(2, "ETH", "GOV", 1e6)]
+    assert passable(swap_graph(parallel), names("USD")) == names("USD")
 
 
-def test_between_keeps_paths_within_the_hop_limit() -> None:
-    swaps = graph([v2(0, "USD", "ETH", 1e6), v2(1, "ETH", "GOV", 1e6), v2(2, "GOV", "BTC", 1e6)])
-    sources, sinks = {token("USD")}, {token("BTC")}
-    assert len(pools_of(between(swaps, sources, sinks, 3))) == 3
-    assert not pools_of(between(swaps, sources, sinks, 2))
+@given(markets.pools())
+def test_passable_holds_ends_and_leaves_nothing_with_one_way_out(pools: list[Pool]) -> None:
+    graph = swap_graph(pools)
+    ends = names("USD", "BTC") & set(graph)
+    kept = passable(graph, ends)
+    assert ends <= kept
+    assert all(len(set(graph[each]) & (kept | ends)) >= 2 for each in kept - ends)
 
 
-def test_between_drops_dead_ends_and_edges_out_of_the_way() -> None:
-    swaps = graph([v2(0, "USD", "BTC", 1e6), v2(1, "USD", "GOV", 1e6), v2(2, "EUR", "GOV", 1e6)])
-    assert pools_of(between(swaps, {token("USD")}, {token("BTC")})) == {markets.address(0)}
-
-
-def test_between_keeps_the_deepest_parallel_pools() -> None:
-    pools = [v2(k, "USD", "BTC", 1e6 * (k + 1)) for k in range(MAX_PARALLEL + 2)]
-    kept = pools_of(between(graph(pools), {token("USD")}, {token("BTC")}))
-    assert kept == {pool.address for pool in pools[2:]}
-
-
-def test_between_keeps_the_deepest_hubs() -> None:
-    hubs = [f"0x{0xC0000 + k:040x}" for k in range(MAX_HUBS + 3)]
-    pools: list[Pool] = []
-    for k, hub in enumerate(hubs):
-        for side, symbol in enumerate(("USD", "BTC")):
-            reserve = markets.raw(symbol, 1e5 * (k + 1))
-            pair = (token(symbol), hub)
-            pools.append(
-                markets.UniswapV2Pool(markets.address(2 * k + side), pair, (reserve, 10**23 * (k + 1)), 3000)
-            )
-    swaps = build(
-        pools,
-        {**PRICES, **dict.fromkeys(hubs, 1e-18)},
-        traded_value=1e4,
-        ends={token("USD"), token("BTC")},
-    )
-    kept = between(swaps, {token("USD")}, {token("BTC")})
-    assert {each for each in hubs if each in kept.graph} == set(hubs[3:])
+def test_parts_are_what_no_path_joins() -> None:
+    graph = swap_graph([v2(0, "USD", "ETH", 1e6), v2(1, "BTC", "GOV", 1e6)])
+    assert parts(graph) == sorted((names("USD", "ETH"), names("BTC", "GOV")), key=min)
