@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import stat
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,21 +18,46 @@ import numba
 from numba.core import config as numba_config
 
 _Function = TypeVar("_Function")
+MOST_KEPT = 8
+"""Versions whose machine code is kept."""
 
 
 @cache
 def cache_folder() -> Path | None:
-    """Where machine code is kept: below $XDG_CACHE_HOME or ~/.cache; None where nothing can be written."""
+    """Where machine code is kept: below $XDG_CACHE_HOME or ~/.cache, else beside this file; None where we
+    alone can write to neither."""
     digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     home = os.environ.get("XDG_CACHE_HOME") or str(Path("~").expanduser() / ".cache")
-    folder = Path(home) / "atomic-rebalance" / digest.hexdigest()[:16]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder if os.access(folder, os.W_OK) else None
-    except OSError:
-        return None
+    for parent in (Path(home) / "atomic-rebalance", Path(__file__).parent / "__pycache__"):
+        folder = parent / digest.hexdigest()[:16]
+        try:
+            known = folder.is_dir()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _ours(folder):
+                continue
+            if not known:
+                _forget_oldest(parent)
+            return folder
+        except OSError:
+            continue
+    return None
+
+
+def _ours(folder: Path) -> bool:
+    """Whether nobody else can write there: what is kept is executed."""
+    found = folder.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _forget_oldest(parent: Path) -> None:
+    """Keeps what the last versions compiled."""
+    folders = sorted(
+        (each for each in parent.iterdir() if each.is_dir()), key=lambda each: each.stat().st_mtime
+    )
+    for folder in folders[:-MOST_KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def compiled(function: _Function) -> _Function:

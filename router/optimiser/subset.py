@@ -204,7 +204,9 @@ def settle(
     some_held = np.where(tied, some_held, 0.0)
     u, residual, value, _ = descend(few, some_held, some_wanted, begin, 0.0, 0.0, STEPS, TOLERANCE, 0.0)
     if not residual <= FEASIBLE:
-        u, residual, value, _ = descend(few, some_held, some_wanted, begin, 0.0, 1.0, MORE_STEPS, TOLERANCE, 0.0)
+        u, residual, value, _ = descend(
+            few, some_held, some_wanted, begin, 0.0, 1.0, MORE_STEPS, TOLERANCE, 0.0
+        )
     if not residual <= FEASIBLE:
         return Settled(-np.inf, 0.0, start, used)
     at, net = empty_response(few), np.empty(len(u))
