@@ -20,6 +20,9 @@ from router.optimiser.kernels import Arrays, Floats, Ints
 from router.pools.base import Pool
 
 Flags = npt.NDArray[np.bool_]
+LEAST_KEPT = 1e-6
+"""Of what goes into a pool, once its fee is paid. Fees that stay in a pool move its price as well, so limits
+of the price leave room for them."""
 SMALLEST_REST = 1e-18
 """Of a weighted pool's weights, beside one: no smaller weight can be written."""
 
@@ -72,6 +75,7 @@ class Market:
     @cached_property
     def arrays(self) -> Arrays:
         book, terms = self.book, self.terms
+        after_fee = np.maximum(book.keep[self.ladders], LEAST_KEPT)
         first, edges, liquidity, paid, got, cap = _scaled_ladders(
             self.ladders,
             book.first,
@@ -79,7 +83,8 @@ class Market:
             book.liquidity,
             terms.prices[book.sold[self.ladders]],
             terms.prices[book.bought[self.ladders]],
-            np.minimum(terms.widest[book.sold[self.ladders]], terms.widest[book.bought[self.ladders]]),
+            np.minimum(terms.widest[book.sold[self.ladders]], terms.widest[book.bought[self.ladders]])
+            * (2 * after_fee / (1 + after_fee)),
             terms.depth_share,
             terms.depth_move,
             terms.room,
@@ -91,7 +96,7 @@ class Market:
         low, high = _box(
             book.weight[entries],
             np.repeat(book.most[self.basins], count) * terms.room,
-            terms.widest[token],
+            terms.widest[token] * np.maximum(np.repeat(keep, count), LEAST_KEPT),
             terms.depth_share,
             terms.depth_move,
         )

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 
-from router.fixed_point import BPS, WAD
+from router.fixed_point import BPS, PRICE_ONE, WAD
 from router.optimiser.dual import bound, unit_cost
 from router.optimiser.kernels import Floats
 from router.optimiser.market import Market
-from router.plan import Certificate, GapParts
+from router.plan import Certificate, Exclusion, GapParts
 from router.planner.gas import GasBill, least_base_cost, least_cost
 from router.planner.problem import Problem
 from router.tokens import Address
@@ -50,18 +51,22 @@ def bands_of(problem: Problem, after: Mapping[Address, int]) -> dict[Address, tu
         after: final raw units less what is reserved.
     """
     valuation = problem.valuation
-    total = valuation.value_e36({token: after.get(token, 0) for token in valuation.tokens})
-    moving = 1 - sum(
-        weight for token, weight in valuation.weights(after).items() if token not in problem.shares
-    )
+    total = valuation.own_e36(after)
+    weights = valuation.weights(after)
+    moving = sum(weights[token] for token in problem.shares)
+    limits = problem.limits(moving * total / PRICE_ONE, inset=0.0)
     bands = {}
     for token in valuation.tokens:
         value = valuation.prices_e36[token] * after.get(token, 0) * WAD
         low, high = value // total, -(-value // total)
-        share = problem.shares.get(token)
-        if share is not None:
-            low = min(low, int(share.least * moving * WAD))
-            high = max(high, -int(-share.most * moving * WAD))
+        if token in limits:
+            least, most = limits[token]
+            low = min(low, int(least * moving * WAD))
+            high = max(high, -int(-most * moving * WAD))
+            if problem.shares[token].band:
+                goal = valuation.portfolio.targets_wad.get(token, 0)
+                room = valuation.tolerance_bps(token) * WAD // BPS
+                low, high = max(low, goal - room), min(high, goal + room)
         bands[token] = max(low, 0), min(high, WAD)
     return bands
 
@@ -106,7 +111,7 @@ def certify(
         pool_gas=_pool_gas(problem),
         base_gas=base,
         tick_gas=free.terms.tick_cost,
-        proven_net_bound=None if evidence.proven is None else evidence.proven + _kept(problem) - base,
+        proven_net_bound=None if evidence.proven is None else evidence.proven + problem.kept - base,
     )
 
 
@@ -148,19 +153,25 @@ def _arbitrage(problem: Problem, bands: Bands) -> float:
     return max(_bound_of(market, middle, problem.universe.calm, bands) - value, 0.0)
 
 
-def _kept(problem: Problem) -> float:
-    """Value of the held or wanted tokens that do not move."""
-    valuation = problem.valuation
-    return sum(
-        valuation.prices[token] * valuation.tradable.get(token, 0)
-        for token in valuation.tokens
-        if token not in problem.shares
-    )
-
-
 def _column(market: Market, token: Address) -> int:
     place = market.book.place.get(token)
     return -1 if place is None else int(market.column[place])
+
+
+def not_admitted(problem: Problem) -> tuple[Exclusion, ...]:
+    """Directions of the pools that no plan may use although all of their tokens have dual prices: pools of
+    held or wanted tokens that the universe does not trade."""
+    free = problem.universe.free
+    outside = {token for token in problem.valuation.tokens if _column(free, token) < 0}
+    if not outside:
+        return ()
+    priced = {*outside, *(free.book.tokens[place] for place in np.flatnonzero(free.column >= 0))}
+    return tuple(
+        Exclusion(pool.address, token_in, token_out, "not admitted")
+        for pool in problem.valuation.snapshot.pools
+        if not outside.isdisjoint(pool.tokens) and priced.issuperset(pool.tokens)
+        for token_in, token_out in permutations(pool.tokens, 2)
+    )
 
 
 def _by_token(problem: Problem, prices: Floats) -> dict[Address, float]:

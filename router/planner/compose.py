@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from router.errors import ExecutionReverted, Infeasible, PoolError
-from router.fixed_point import PIPS, PRICE_ONE
+from router.fixed_point import BPS, PIPS, PRICE_ONE
 from router.optimiser.dual import Solution
 from router.plan import Cost, Outcome, Plan, PlannedLoan, PlannedSwap, Verdict
 from router.planner.bounds import Window, bounded, draft
-from router.planner.certify import bands_of, certify
+from router.planner.certify import bands_of, certify, not_admitted
 from router.planner.flows import legs_of, ordered
 from router.planner.gas import GasBill, bill, gas_price_of
 from router.planner.land import best_flows, unreachable
@@ -28,6 +28,7 @@ from router.tokens import Address
 
 DEADLINE_SECONDS = 1_200
 THINNER_ROUNDS = 8
+LANDING_ROUNDS = 4
 LOAN_ROUNDS = 4
 """Loans and flows depend on each other (premium, locked pools): how often they are matched before giving
 up."""
@@ -98,17 +99,40 @@ def plan(
     window = Window(
         snapshot.timestamp + DEADLINE_SECONDS if deadline is None else deadline, first_block, last_block
     )
-    candidates = _candidates(problem, window, borrow, balances_are_holdings, prove, warm_start)
-    if not candidates:
-        raise Infeasible("the flows found do not survive exact replay on this snapshot")
-    best = max(candidates, key=lambda candidate: (_within(candidate), candidate.net))
-    if not _within(best):
-        raise unreachable(problem, best.proposal.solution)
+    best = _landed(problem, window, borrow, balances_are_holdings, prove, warm_start)
     reason = (
         f"{valuation.symbol(token)} is {drifts[token]:+.1f} bp from its target, "
         f"beyond {valuation.tolerance_bps(token)} bp"
     )
     return _plan(best, reason, snapshot_hash)
+
+
+def _landed(
+    problem: Problem,
+    window: Window,
+    borrow: bool,
+    weights: bool,
+    prove: bool,
+    warm_start: Mapping[Address, float] | None,
+) -> _Candidate:
+    """The best candidate whose exact amounts end where the landing allows. Where that is a band which they
+    miss, flows aim farther within it."""
+    for _ in range(LANDING_ROUNDS):
+        candidates = _candidates(problem, window, borrow, weights, prove, warm_start)
+        if not candidates:
+            raise Infeasible("the flows found do not survive exact replay on this snapshot")
+        best = min(candidates, key=lambda candidate: (max(_beyond(candidate)[0], 0.0), -candidate.net))
+        beyond, token = _beyond(best)
+        if beyond <= 0:
+            return best
+        if not problem.banded:
+            break
+        problem = replace(problem, inset=2 * (problem.inset + beyond / BPS))
+    if not best.proposal.solution.converged:
+        raise unreachable(problem, best.proposal.solution)
+    name, room = problem.valuation.symbol(token), problem.valuation.tolerance_bps(token)
+    off = f"{beyond + room:.4f} bp from its target, beyond {room} bp"
+    raise Infeasible(f"the best exact amounts found leave {name} {off}", path=f"targets.{name}")
 
 
 def _candidates(
@@ -258,12 +282,12 @@ def _steps(
     return [*steps, *(Pull(token, None) for token in sorted(lent))], owed
 
 
-def _within(candidate: _Candidate) -> bool:
+def _beyond(candidate: _Candidate) -> tuple[float, Address]:
+    """How far, in bp, the final weight that is farthest off lies beyond its tolerance, and whose it is."""
     valuation = candidate.problem.valuation
-    if valuation.portfolio.landing is Landing.NEAREST:
-        return True
     drifts = valuation.drifts_bps(valuation.net_of_reserved(candidate.holdings))
-    return all(abs(drift) <= valuation.tolerance_bps(token) for token, drift in drifts.items())
+    off, token = max((abs(drift) - valuation.tolerance_bps(token), token) for token, drift in drifts.items())
+    return (0.0 if valuation.portfolio.landing is Landing.NEAREST else off), token
 
 
 def _hold(valuation: Valuation, reason: str, snapshot_hash: str) -> Plan:
@@ -290,7 +314,7 @@ def _hold(valuation: Valuation, reason: str, snapshot_hash: str) -> Plan:
         reason=reason,
         snapshot_hash=snapshot_hash,
         settlement=portfolio.settlement.value,
-        tolerance_bps=portfolio.tolerance_bps,
+        tolerance_bps=max(valuation.tolerance_bps(token) for token in valuation.tokens),
         landing=portfolio.landing.value,
         reserved=dict(valuation.reserved),
     )
@@ -335,7 +359,7 @@ def _plan(best: _Candidate, reason: str, snapshot_hash: str) -> Plan:
         ),
         bands=bands,
         certificate=certify(problem, best.proposal.evidence, bands, after, best.bill),
-        excluded=problem.universe.excluded,
+        excluded=(*problem.universe.excluded, *not_admitted(problem)),
     )
 
 

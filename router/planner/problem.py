@@ -22,16 +22,28 @@ from router.tokens import Address
 TYPICAL_SWAP_GAS = 100_000
 SETTLED_BPS = 1e-6
 """A drift below this, in bp, is none."""
+INSET = 1e-6
+WIDEST_INSET = 0.25
+"""Of a band's width."""
 FREE = TokenRule()
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Of the final value of all tokens that move: what one may be, and what it is wanted to be."""
+    """What a token that moves is to be in the end.
 
-    least: float
+    Attributes:
+        wanted: share of the final value of all tokens that move.
+        band: least and most share of the final value of all held or wanted tokens, where the landing leaves
+            room.
+    """
+
     wanted: float
-    most: float
+    band: tuple[float, float] | None = None
+
+    @property
+    def most(self) -> float:
+        return self.wanted if self.band is None else self.band[1]
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,7 @@ class Problem:
     Attributes:
         shares: by token that moves; all other held or wanted tokens keep what they have.
         premiums: raw units per token that repaying its loan takes on top.
+        inset: how far within a band flows end, as a share of the value, for what integers lose.
     """
 
     valuation: Valuation
@@ -48,6 +61,7 @@ class Problem:
     price: GasPrice
     shares: Mapping[Address, Share]
     premiums: Mapping[Address, int] = field(default_factory=dict)
+    inset: float = INSET
 
     @property
     def market(self) -> Market:
@@ -77,18 +91,104 @@ class Problem:
         return sum(self.held.values())
 
     @cached_property
+    def kept(self) -> float:
+        """Value of the held or wanted tokens that do not move."""
+        prices, tradable = self.valuation.prices, self.valuation.tradable
+        return sum(
+            prices[token] * tradable.get(token, 0)
+            for token in self.valuation.tokens
+            if token not in self.shares
+        )
+
+    @cached_property
     def sold_value(self) -> float:
         """Value that has to be sold, costs left out."""
         value = self.value
         return sum(max(self.held[token] - share.wanted * value, 0.0) for token, share in self.shares.items())
+
+    def trade(self, token: Address) -> Trade:
+        """What the owner's rules allow."""
+        return self.valuation.portfolio.rules.get(token, FREE).trade
+
+    @cached_property
+    def banded(self) -> bool:
+        """Whether the landing leaves room for the final shares."""
+        return any(share.band for share in self.shares.values())
+
+    @cached_property
+    def fluid(self) -> bool:
+        """Whether the shares that are allowed depend on the final value: where something keeps its amount."""
+        one_sided = any(self.trade(token) in (Trade.BUY, Trade.SELL) for token in self.shares)
+        return one_sided or (self.banded and self.kept != 0)
+
+    def limits(self, value: float, inset: float | None = None) -> dict[Address, tuple[float, float]]:
+        """Least and most share of what moves, by token, where all that moves ends with this value.
+
+        Args:
+            inset: in place of the problem's own.
+        """
+        if not self.banded:
+            return {token: (share, share) for token, share in self._exact(value).items()}
+        found = self._banded(value, self.inset if inset is None else inset)
+        least, most = (sum(limit[side] for limit in found.values()) for side in (0, 1))
+        return found if least <= 1 <= most else self._banded(value, 0.0)
+
+    def _exact(self, value: float) -> dict[Address, float]:
+        """The wanted shares, where none would take what may only be bought, or add to what may only be sold:
+        such tokens keep what they have, and the others divide the rest."""
+        stuck: dict[Address, float] = {}
+        while True:
+            left = 1.0 - sum(stuck.values())
+            total = sum(share.wanted for token, share in self.shares.items() if token not in stuck)
+            found = {
+                token: stuck[token] if token in stuck else share.wanted / total * left
+                for token, share in self.shares.items()
+            }
+            more = {
+                token: self.held[token] / value
+                for token in found
+                if token not in stuck and self._against(token, found[token] * value - self.held[token])
+            }
+            if not more or len(more) + len(stuck) == len(found):
+                return found
+            stuck |= more
+
+    def _against(self, token: Address, change: float) -> bool:
+        """Whether a rule forbids a change of a token's amount."""
+        rule = self.trade(token)
+        return (rule is Trade.BUY and change < 0) or (rule is Trade.SELL and change > 0)
+
+    def _banded(self, value: float, inset: float) -> dict[Address, tuple[float, float]]:
+        whole, prices = (value + self.kept) / value, self.valuation.prices
+        found = {}
+        for token, share in self.shares.items():
+            least, most = share.band or (share.wanted / whole,) * 2
+            room = min(inset + 2 * prices[token] / value if inset else 0.0, (most - least) * WIDEST_INSET)
+            low = (least + room if least > 0 else 0.0) * whole
+            high = (most - room if most < 1 else 1.0) * whole
+            own = self.held[token] / value
+            if self.trade(token) is Trade.BUY:
+                low = max(low, own)
+                high = max(high, low)
+            if self.trade(token) is Trade.SELL:
+                high = min(high, own)
+                low = min(low, high)
+            found[token] = low, high
+        return found
 
     def value_after(self, solution: Solution) -> dict[Address, float]:
         """Final value per moving token."""
         added = solution.added
         return {token: self.held[token] + float(added[self.places[token]]) for token in self.shares}
 
+    def shares_after(self, solution: Solution) -> dict[Address, float]:
+        """Final shares of what moves."""
+        final = self.value_after(solution)
+        total = sum(final.values())
+        return {token: value / total for token, value in final.items()}
+
     def goal(self, market: Market, wanted: Mapping[Address, float] | None = None) -> Goal:
-        """For a market of the same book; `wanted` in place of the shares' own."""
+        """For a market of the same book; `wanted`, shares of what moves, in place of the problem's own."""
         held, shares = np.zeros(market.columns), np.zeros(market.columns)
         for token, share in self.shares.items():
             column = market.column[self.places[token]]
@@ -111,27 +211,48 @@ def pose(valuation: Valuation, universe: Universe, price: GasPrice) -> Problem:
 
 def _shares(valuation: Valuation, price: GasPrice) -> dict[Address, Share]:
     weights = valuation.weights(valuation.tradable)
-    landing = valuation.portfolio.landing
+    if valuation.portfolio.landing is Landing.BAND:
+        return _bands(valuation, weights)
     fixed, wanted = _settled(valuation, weights, _idle(valuation, weights, price))
-    if landing is not Landing.NEAREST:
+    if valuation.portfolio.landing is Landing.TARGET:
         _require_within(valuation, {**{token: weights[token] for token in fixed}, **wanted})
     moving = sum(wanted.values())
     if not wanted or moving <= 0:
         return {}
+    return {token: Share(wanted[token] / moving) for token in sorted(wanted)}
 
-    def share(token: Address) -> Share:
-        if landing is not Landing.BAND:
-            return Share(*(wanted[token] / moving,) * 3)
+
+def _bands(valuation: Valuation, weights: Mapping[Address, float]) -> dict[Address, Share]:
+    """Every token's band, but of those that may not be traded."""
+    rules = valuation.portfolio.rules
+    bands, reachable = {}, {}
+    for token, weight in weights.items():
         target, room = valuation.target(token), valuation.tolerance_bps(token) / BPS
-        least, most = max(target - room, 0.0) / moving, min(target + room, 1.0) / moving
-        rule = valuation.portfolio.rules.get(token, FREE).trade
-        if rule is Trade.BUY:
-            least = max(least, min(weights[token] / moving, most))
-        if rule is Trade.SELL:
-            most = min(most, max(weights[token] / moving, least))
-        return Share(least, wanted[token] / moving, most)
+        rule = rules.get(token, FREE).trade
+        low, high = bands[token] = max(target - room, 0.0), min(target + room, 1.0)
+        least = weight if rule is Trade.NONE else max(low, weight) if rule is Trade.BUY else low
+        most = weight if rule is Trade.NONE else min(high, weight) if rule is Trade.SELL else high
+        reachable[token] = least, most
+    shut = [token for token, (low, high) in bands.items() if not _overlap(reachable[token], (low, high))]
+    least, most = (sum(reach[side] for reach in reachable.values()) for side in (0, 1))
+    fixed, wanted = _settled(valuation, weights, frozenset())
+    nearest = {**{token: weights[token] for token in fixed}, **wanted}
+    if shut or not least <= 1 + SETTLED_BPS / BPS or not most >= 1 - SETTLED_BPS / BPS:
+        _require_within(valuation, nearest)
+    shares = {token: nearest[token] for token in sorted(bands) if _trade(rules, token) is not Trade.NONE}
+    moving = sum(shares.values())
+    if not shares or moving <= 0:
+        return {}
+    return {token: Share(share / moving, bands[token]) for token, share in shares.items()}
 
-    return {token: share(token) for token in sorted(wanted)}
+
+def _trade(rules: Mapping[Address, TokenRule], token: Address) -> Trade:
+    return rules.get(token, FREE).trade
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    room = SETTLED_BPS / BPS
+    return one[0] <= min(one[1], other[1]) + room and other[0] <= one[1] + room
 
 
 def _settled(
@@ -182,7 +303,7 @@ def _require_within(valuation: Valuation, reachable: Mapping[Address, float]) ->
     off = {
         token: (weight - valuation.target(token)) * BPS
         for token, weight in reachable.items()
-        if abs(weight - valuation.target(token)) * BPS > valuation.tolerance_bps(token)
+        if abs(weight - valuation.target(token)) * BPS > max(valuation.tolerance_bps(token), SETTLED_BPS)
     }
     if not off:
         return

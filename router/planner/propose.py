@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 
 from router.fixed_point import BPS
-from router.optimiser.dual import Solution
+from router.optimiser.dual import Solution, solve
 from router.optimiser.instance import Instance
 from router.optimiser.kernels import Floats, Ints
 from router.optimiser.market import Market
@@ -84,19 +84,47 @@ class _Chosen:
     """Pools to use, and their flows.
 
     Attributes:
-        net_prices: by column of the market that was searched, the proof of the bound that counts gas.
+        net_prices: of all pools, the proof of the bound that counts gas.
         proven: the bound that branch and bound has closed in on, costs that any trade has left out.
     """
 
     market: Market
     solution: Solution
-    net_prices: Floats | None = None
+    net_prices: Solution | None = None
     proven: float | None = None
     notes: tuple[str, ...] = ()
 
 
 def _worth_their_gas(problem: Problem, whole: Solution, prove: bool) -> _Chosen:
-    """The pools whose use pays for its gas."""
+    """The pools whose use pays for its gas. Where the landing leaves room: of those for the shares that are
+    best were gas free, for the shares that these pools then end with, and for the wanted ones."""
+    if not (problem.banded or problem.fluid):
+        return _chosen(problem, whole, prove)
+    market, found = problem.market, list[_Chosen]()
+
+    def search(face: Solution) -> None:
+        if face.converged:
+            chosen = _chosen(problem, face, False)
+            solution = best_flows(problem, chosen.market, chosen.solution.start_for(chosen.market), NEAR)
+            if solution.converged:
+                found.append(replace(chosen, solution=solution))
+
+    def at(shares: Mapping[Address, float] | None) -> Solution:
+        return solve(market, problem.goal(market, shares), whole.start_for(market), ghost=NEAR)
+
+    search(whole)
+    if found:
+        search(at(problem.shares_after(found[0].solution)))
+    search(at(None))
+    if not found:
+        return _lean(problem, whole)
+    best = max(found, key=lambda each: _flows_net(problem, each.solution))
+    why = "branch and bound is for landings without room for the final weights"
+    return replace(best, notes=(why,)) if prove else best
+
+
+def _chosen(problem: Problem, whole: Solution, prove: bool) -> _Chosen:
+    """The pools worth their gas for the goal that a solution over all pools has."""
     choice = choose(whole.market, whole.goal, problem.ends, every=whole)
     proven: float | None = None
     notes: tuple[str, ...] = ()
@@ -107,18 +135,19 @@ def _worth_their_gas(problem: Problem, whole: Solution, prove: bool) -> _Chosen:
         notes = (f"branch and bound: {proof.nodes} nodes; a gap of {proof.gap * BPS:.4f} bp {end}",)
     support = choice.support
     market = problem.universe.market.only(support.ladders, support.basins, problem.ends)
-    return _Chosen(market, choice.solution, choice.prices, proven, notes)
+    return _Chosen(market, choice.solution, replace(whole, prices=choice.prices), proven, notes)
 
 
-def _net_prices(problem: Problem, open_to_all: Solution, whole: Solution, found: Floats | None) -> Floats:
+def _net_prices(problem: Problem, open_to_all: Solution, whole: Solution, found: Solution | None) -> Floats:
     """By column of the free market, prices that make the bound tight that counts gas."""
     universe = problem.universe
     if found is None:
         return open_to_all.start_for(universe.free, universe.calm)
     if open_to_all is not whole:
         instance = Instance(open_to_all.market, open_to_all.goal, problem.ends)
-        found, whole = instance.relax(instance.all_free, open_to_all.prices).prices, open_to_all
-    return replace(whole, prices=found).start_for(universe.free, universe.calm)
+        start = found.start_for(open_to_all.market, open_to_all.prices)
+        found = replace(open_to_all, prices=instance.relax(instance.all_free, start).prices)
+    return found.start_for(universe.free, universe.calm)
 
 
 def _start(problem: Problem, warm_start: Mapping[Address, float] | None) -> tuple[Floats, float]:
@@ -144,16 +173,10 @@ def _limited(problem: Problem) -> bool:
 
 def _flows_net(problem: Problem, solution: Solution) -> float:
     """Final value over all held or wanted tokens, less what the pools in use cost at the least."""
-    valuation = problem.valuation
-    kept = sum(
-        valuation.prices[token] * valuation.tradable.get(token, 0)
-        for token in valuation.tokens
-        if token not in problem.shares
-    )
     ladders, basins = solution.used()
     book, costs = solution.market.book, solution.market.terms.costs
     spent = costs[book.ladder_pool[ladders]].sum() + costs[book.basin_pool[basins]].sum()
-    return kept + sum(problem.value_after(solution).values()) - float(spent)
+    return problem.kept + sum(problem.value_after(solution).values()) - float(spent)
 
 
 def _lean(problem: Problem, whole: Solution) -> _Chosen:
@@ -263,7 +286,7 @@ def _within_legs(problem: Problem, market: Market, solution: Solution) -> tuple[
         gone = np.zeros(len(solution.profits), dtype=np.bool_)
         gone[batch] = True
         kept = solution.market
-        fewer = kept.only(kept.ladders[~gone[:count]], kept.basins[~gone[count:]], problem.ends)
+        fewer = market.only(kept.ladders[~gone[:count]], kept.basins[~gone[count:]], problem.ends)
         found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
         if found.converged:
             market, solution, needed = fewer, found, set()
