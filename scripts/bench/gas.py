@@ -16,7 +16,7 @@ from scripts.bench.planned import Planned, plan_all
 from scripts.bench.random_basket import raw_price
 from scripts.bench.recorded import OWNER, RECORDED_OUTPUTS, Market
 from scripts.bench.report import Section, ahead_bps, plain, prose, signed
-from scripts.bench.single_path import Path, best_single_path
+from scripts.bench.single_path import Path, best_single_path, value_net_of_its_bill
 
 GAS_PRICE_WEI = 10 * 10**9
 RUNS = 3
@@ -47,11 +47,14 @@ def gas(market: Market) -> tuple[Section, Section]:
         for order in asked
     ]
     made = plan_all(snapshot, portfolios, RUNS)
-    figures = [_figure(market, order, each) for order, each in zip(asked, made, strict=True)]
+    figures = [
+        _figure(market, order, portfolio, each)
+        for order, portfolio, each in zip(asked, portfolios, made, strict=True)
+    ]
     return _by_size(market, figures), _wide(figures)
 
 
-def _figure(market: Market, order: Mapping[str, Any], made: Planned) -> dict[str, Any]:
+def _figure(market: Market, order: Mapping[str, Any], portfolio: Portfolio, made: Planned) -> dict[str, Any]:
     snapshot, plan = market.snapshot, made.plan
     worth = order["amount"] * raw_price(snapshot, order["token_in"])
     ether = worth / raw_price(snapshot, snapshot.native_token) / WAD
@@ -60,7 +63,7 @@ def _figure(market: Market, order: Mapping[str, Any], made: Planned) -> dict[str
         return figure | {"refused": made.refusal}
     net = plan.value_after - plan.cost.gas
     path = _single_path(market, order, plan)
-    base = plan.certificate.base_gas if plan.certificate else 0.0
+    path_net = value_net_of_its_bill(snapshot, portfolio, path) if path else None
     price = raw_price(snapshot, order["token_out"])
     parts = plan.certificate.parts if plan.certificate else None
     recorded = int(order.get("amount_out_net_gas") or 0) if order["part"] == 1 else 0
@@ -68,7 +71,7 @@ def _figure(market: Market, order: Mapping[str, Any], made: Planned) -> dict[str
         "net": net,
         "gap_bps": made.gap_bps,
         "parts": [parts.gas, parts.integers, parts.bounds] if parts else None,
-        "over_path_bps": ahead_bps(net, path.amount_out * price - path.gas - base) if path else None,
+        "over_path_bps": ahead_bps(net, path_net) if path_net else None,
         "over_fynd_bps": ahead_bps(net, recorded * price) if recorded else None,
         "swaps": len(plan.swaps),
     }
@@ -120,8 +123,9 @@ def _by_size(market: Market, figures: Sequence[Mapping[str, Any]]) -> Section:
     note = f"""The orders that Fynd 0.19 was recorded with on this block, a tenth and a hundredth of each, gas
         at 10 gwei, over the {len(market.pools)} pools between the same tokens. Values are net of gas.
         The gap is to the bound net of gas of the plan's own certificate. The single path is the best of
-        up to 4 swaps over the same pools, found by exact quotes, its gas counted at the least that its
-        pools cost. Fynd is one path over 16 protocols, most of which are not in the snapshot; its
+        up to 4 swaps over the same pools, found by exact quotes, billed as the program that a planner
+        makes of it. What remains of a gap is the pools that the bound uses in part, where a plan uses all
+        or none, and calldata. Fynd is one path over 16 protocols, most of which are not in the snapshot; its
         figures are recorded."""
     columns = (
         "size",

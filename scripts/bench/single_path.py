@@ -7,7 +7,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from router.errors import PoolError
+from router.planner.bounds import Window, bounded, draft
+from router.planner.flows import Leg
+from router.planner.gas import bill, gas_price_of
+from router.planner.steps import swap_steps
+from router.planner.valuation import Valuation
 from router.pools.base import Pool
+from router.portfolio import Portfolio
+from router.replay import replay
+from router.snapshot import Snapshot
 from router.tokens import Address
 
 MAX_HOPS = 4
@@ -17,11 +25,12 @@ Direction = tuple[Address, Address, Address]
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Raw amount out, what its pools cost in numeraire units, and the pools in order."""
+    """Raw amount out, what its pools cost in numeraire units, the pools in order, and what each pays."""
 
     amount_out: int
     gas: float
     pools: tuple[Address, ...] = ()
+    tokens: tuple[Address, ...] = ()
 
 
 def best_single_path(
@@ -53,7 +62,8 @@ def best_single_path(
         longer: dict[Address, Path] = {}
         for token, path in reached.items():
             for pool, other, amount in _quotes(edges[token], token, path, refused):
-                candidate = Path(amount, path.gas + pool_gas(pool), (*path.pools, pool.address))
+                spent = path.gas + pool_gas(pool)
+                candidate = Path(amount, spent, (*path.pools, pool.address), (*path.tokens, other))
                 known = longer.get(other)
                 if known is None or _net(candidate, price(other)) > _net(known, price(other)):
                     longer[other] = candidate
@@ -61,6 +71,25 @@ def best_single_path(
             found.append(longer.pop(token_out))
         reached = {token: path for token, path in longer.items() if len(edges[token]) > 1}
     return max(found, key=lambda path: _net(path, price(token_out)), default=None)
+
+
+def value_net_of_its_bill(snapshot: Snapshot, portfolio: Portfolio, path: Path) -> float:
+    """Numeraire units that the path leaves of a portfolio of one token, less the bill of the program that a
+    planner would make of it."""
+    valuation = Valuation(snapshot, portfolio)
+    ((sold, amount),) = portfolio.holdings.items()
+    legs, token, paid = [], sold, amount
+    for address, other in zip(path.pools, path.tokens, strict=True):
+        pool = snapshot.pool_by_address[address]
+        received = pool.quote_exact_in(token, other, paid)
+        legs.append(Leg(pool, token, other, float(paid), float(received)))
+        token, paid = other, received
+    window = Window(snapshot.timestamp + 1)
+    steps = swap_steps(legs, {sold: amount}, {token}, False)
+    outcome = replay(draft(steps, {sold: amount}, window), snapshot, portfolio.holdings)
+    program = bounded(steps, outcome.pulls, outcome.balance_changes, valuation, window, final=None)
+    spent = bill(program, outcome, snapshot, (), gas_price_of(valuation))
+    return valuation.value({token: outcome.balance_changes[token]}) - spent.cost
 
 
 def _quotes(
