@@ -14,13 +14,14 @@ from router.planner.certify import bands_of, certify, not_admitted
 from router.planner.flows import legs_of, ordered
 from router.planner.gas import GasBill, bill, gas_price_of
 from router.planner.land import best_flows, unreachable
+from router.planner.notes import loan_notes, price_notes
 from router.planner.problem import Problem, pose, premised
 from router.planner.propose import NEAR, Proposal, propose, thinned
 from router.planner.settlement import Loan, choose_loans, needs_loan
 from router.planner.steps import swap_steps
 from router.planner.universe import Universe, universe_of
 from router.planner.valuation import Valuation, worst
-from router.portfolio import Landing, LoanPolicy, Portfolio, Settlement
+from router.portfolio import Landing, Portfolio, Settlement
 from router.program import Check, Deliver, Program, Pull, Recipient, Step, Swap
 from router.replay import replay
 from router.snapshot import Snapshot
@@ -83,7 +84,7 @@ def plan(
     token, drift = worst(
         {each: drift / max(valuation.tolerance_bps(each), 1e-9) for each, drift in drifts.items()}
     )
-    if abs(drift) <= 1:
+    if abs(drift) <= 1 and min(valuation.tradable.values()) >= 0:
         token, drift = worst(drifts)
         reason = (
             f"every weight is within {valuation.tolerance_bps(token)} bp of its target; "
@@ -100,6 +101,8 @@ def plan(
         snapshot.timestamp + DEADLINE_SECONDS if deadline is None else deadline, first_block, last_block
     )
     best = _landed(problem, window, borrow, balances_are_holdings, prove, warm_start)
+    if not best.outcome.swaps:
+        return _hold(valuation, "the rules leave nothing to trade", snapshot_hash)
     reason = (
         f"{valuation.symbol(token)} is {drifts[token]:+.1f} bp from its target, "
         f"beyond {valuation.tolerance_bps(token)} bp"
@@ -115,8 +118,8 @@ def _landed(
     prove: bool,
     warm_start: Mapping[Address, float] | None,
 ) -> _Candidate:
-    """The best candidate whose exact amounts end where the landing allows. Where that is a band which they
-    miss, flows aim farther within it."""
+    """The best candidate whose exact amounts end where the landing allows. Where they miss a band, or what is
+    reserved, flows aim farther within it."""
     for _ in range(LANDING_ROUNDS):
         candidates = _candidates(problem, window, borrow, weights, prove, warm_start)
         if not candidates:
@@ -125,7 +128,7 @@ def _landed(
         beyond, token = _beyond(best)
         if beyond <= 0:
             return best
-        if not problem.banded:
+        if not problem.banded and token not in problem.valuation.reserved:
             break
         problem = replace(problem, inset=2 * (problem.inset + beyond / BPS))
     if not best.proposal.solution.converged:
@@ -283,11 +286,16 @@ def _steps(
 
 
 def _beyond(candidate: _Candidate) -> tuple[float, Address]:
-    """How far, in bp, the final weight that is farthest off lies beyond its tolerance, and whose it is."""
+    """How far, in bp, the final weight that is farthest off lies beyond its tolerance, or below nothing where
+    its token is reserved; and whose it is."""
     valuation = candidate.problem.valuation
     drifts = valuation.drifts_bps(valuation.net_of_reserved(candidate.holdings))
-    off, token = max((abs(drift) - valuation.tolerance_bps(token), token) for token, drift in drifts.items())
-    return (0.0 if valuation.portfolio.landing is Landing.NEAREST else off), token
+    loose = valuation.portfolio.landing is Landing.NEAREST
+
+    return max(
+        (max(-drift - valuation.target(token) * BPS, 0.0 if loose else abs(drift) - room), token)
+        for token, drift, room in ((each, drifts[each], valuation.tolerance_bps(each)) for each in drifts)
+    )
 
 
 def _hold(valuation: Valuation, reason: str, snapshot_hash: str) -> Plan:
@@ -354,8 +362,8 @@ def _plan(best: _Candidate, reason: str, snapshot_hash: str) -> Plan:
             *problem.price.notes,
             *problem.universe.notes,
             *best.proposal.notes,
-            *_price_notes(cost),
-            *_loan_notes(valuation.portfolio, best.loans),
+            *price_notes(cost),
+            *loan_notes(valuation.portfolio, best.loans),
         ),
         bands=bands,
         certificate=certify(problem, best.proposal.evidence, bands, after, best.bill),
@@ -376,25 +384,4 @@ def _planned_loans(best: _Candidate) -> tuple[PlannedLoan, ...]:
         PlannedLoan(loan.lender.address, loan.step.kind, token, amount, loan.lender.premium(token, amount))
         for loan in best.loans
         for token, amount in loan.amounts
-    )
-
-
-def _price_notes(cost: Cost) -> tuple[str, ...]:
-    if cost.pool_fees + cost.price_impact >= 0:
-        return ()
-    gain = -(cost.pool_fees + cost.price_impact)
-    more = f"the pools pay {gain:.2f} more than the reference prices on this trade"
-    return (f"{more}; counted as negative price impact",)
-
-
-def _loan_notes(portfolio: Portfolio, loans: Sequence[Loan]) -> tuple[str, ...]:
-    if not loans:
-        return ("no flash loan: the sold tokens are pulled before they are swapped",)
-    if portfolio.settlement is Settlement.DELIVER_FIRST:
-        return (
-            "the sold tokens are borrowed; the owner's are pulled only after the bought ones have arrived",
-        )
-    assert portfolio.loan is LoanPolicy.ALWAYS
-    return (
-        "the loan policy asks for a flash loan; without one the same trade would save its gas and premium",
     )

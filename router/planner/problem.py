@@ -17,7 +17,7 @@ from router.planner.gas import GasPrice
 from router.planner.universe import Universe
 from router.planner.valuation import Valuation
 from router.portfolio import Landing, TokenRule, Trade
-from router.tokens import Address
+from router.tokens import Address, format_amount
 
 TYPICAL_SWAP_GAS = 100_000
 SETTLED_BPS = 1e-6
@@ -128,21 +128,25 @@ class Problem:
             inset: in place of the problem's own.
         """
         if not self.banded:
-            return {token: (share, share) for token, share in self._exact(value).items()}
+            exact = self._exact(value, self.inset if inset is None else inset)
+            return {token: (share, share) for token, share in exact.items()}
         found = self._banded(value, self.inset if inset is None else inset)
         least, most = (sum(limit[side] for limit in found.values()) for side in (0, 1))
         return found if least <= 1 <= most else self._banded(value, 0.0)
 
-    def _exact(self, value: float) -> dict[Address, float]:
+    def _exact(self, value: float, inset: float) -> dict[Address, float]:
         """The wanted shares, where none would take what may only be bought, or add to what may only be sold:
-        such tokens keep what they have, and the others divide the rest."""
+        such tokens keep what they have, and the others divide the rest. Of what is reserved a hair more than
+        nothing is left."""
+        aims = {
+            token: max(share.wanted, self._spare(token, value, inset)) for token, share in self.shares.items()
+        }
         stuck: dict[Address, float] = {}
         while True:
             left = 1.0 - sum(stuck.values())
-            total = sum(share.wanted for token, share in self.shares.items() if token not in stuck)
+            total = sum(aim for token, aim in aims.items() if token not in stuck)
             found = {
-                token: stuck[token] if token in stuck else share.wanted / total * left
-                for token, share in self.shares.items()
+                token: stuck[token] if token in stuck else aim / total * left for token, aim in aims.items()
             }
             more = {
                 token: self.held[token] / value
@@ -152,6 +156,12 @@ class Problem:
             if not more or len(more) + len(stuck) == len(found):
                 return found
             stuck |= more
+
+    def _spare(self, token: Address, value: float, inset: float) -> float:
+        """Least share of a token of which more is reserved than there is."""
+        if self.held[token] >= 0 or not inset:
+            return 0.0
+        return inset + 2 * self.valuation.prices[token] / value
 
     def _against(self, token: Address, change: float) -> bool:
         """Whether a rule forbids a change of a token's amount."""
@@ -164,7 +174,7 @@ class Problem:
         for token, share in self.shares.items():
             least, most = share.band or (share.wanted / whole,) * 2
             room = min(inset + 2 * prices[token] / value if inset else 0.0, (most - least) * WIDEST_INSET)
-            low = (least + room if least > 0 else 0.0) * whole
+            low = (least + room if least > 0 else self._spare(token, value, inset)) * whole
             high = (most - room if most < 1 else 1.0) * whole
             own = self.held[token] / value
             if self.trade(token) is Trade.BUY:
@@ -211,13 +221,15 @@ def pose(valuation: Valuation, universe: Universe, price: GasPrice) -> Problem:
 
 def _shares(valuation: Valuation, price: GasPrice) -> dict[Address, Share]:
     weights = valuation.weights(valuation.tradable)
+    _require_reserved(valuation, weights)
     if valuation.portfolio.landing is Landing.BAND:
         return _bands(valuation, weights)
     fixed, wanted = _settled(valuation, weights, _idle(valuation, weights, price))
     if valuation.portfolio.landing is Landing.TARGET:
         _require_within(valuation, {**{token: weights[token] for token in fixed}, **wanted})
     moving = sum(wanted.values())
-    if not wanted or moving <= 0:
+    still = all(abs(share - weights[token]) * BPS <= SETTLED_BPS for token, share in wanted.items())
+    if still or moving <= 0:
         return {}
     return {token: Share(wanted[token] / moving) for token in sorted(wanted)}
 
@@ -288,7 +300,9 @@ def _idle(valuation: Valuation, weights: Mapping[Address, float], price: GasPric
     drifts = {token: (weight - valuation.target(token)) * BPS for token, weight in weights.items()}
 
     def small(token: Address) -> bool:
-        return abs(drifts[token]) <= max(SETTLED_BPS, min(swap_bps, valuation.tolerance_bps(token)))
+        return weights[token] >= 0 and abs(drifts[token]) <= max(
+            SETTLED_BPS, min(swap_bps, valuation.tolerance_bps(token))
+        )
 
     idle = frozenset(token for token in drifts if small(token))
     active = [drift for token, drift in drifts.items() if token not in idle]
@@ -296,6 +310,19 @@ def _idle(valuation: Valuation, weights: Mapping[Address, float], price: GasPric
         return frozenset()
     least = min(valuation.tolerance_bps(token) for token in weights)
     return idle if abs(sum(active)) <= least / 2 and min(active) < 0 < max(active) else frozenset()
+
+
+def _require_reserved(valuation: Valuation, weights: Mapping[Address, float]) -> None:
+    """Refuses to leave more of a token than there is where a rule keeps it from being bought."""
+    for token, weight in sorted(weights.items()):
+        rule = _trade(valuation.portfolio.rules, token)
+        if weight < 0 and rule in (Trade.NONE, Trade.SELL):
+            name, decimals = valuation.symbol(token), valuation.snapshot.tokens[token].decimals
+            most = format_amount(valuation.funds.get(token, 0), decimals)
+            raise Infeasible(
+                f"{name} may {_may(rule)}, and more of it is to be left than there is; {most} can be",
+                path=f"cash_flows.{name}",
+            )
 
 
 def _require_within(valuation: Valuation, reachable: Mapping[Address, float]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import networkx as nx
 import numpy as np
 
+from router.errors import Infeasible
 from router.fixed_point import BPS
 from router.optimiser.dual import Solution, solve
 from router.optimiser.instance import Instance
@@ -294,4 +295,10 @@ def _within_legs(problem: Problem, market: Market, solution: Solution) -> tuple[
             needed |= {batch[-1]} if len(batch) == 1 else set(batch[1:])
             if len(batch) == 1 and len(needed) >= len(solution.profits):
                 break
+    count = len(legs_of(solution))
+    if most is not None and count > most:
+        raise Infeasible(
+            f"no flows of at most {most} swaps that end at the target were found; of {count} swaps they can",
+            path="max_legs",
+        )
     return market, solution, max(before - solution.value, 0.0)
