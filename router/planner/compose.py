@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from router.errors import ExecutionReverted, Infeasible, PoolError
 from router.fixed_point import BPS, PIPS, PRICE_ONE
 from router.optimiser.dual import Solution
+from router.optimiser.prove import Prove
 from router.plan import Cost, Outcome, Plan, PlannedLoan, PlannedSwap, Verdict
 from router.planner.bounds import Window, bounded, draft
 from router.planner.certify import bands_of, certify, not_admitted
@@ -60,7 +61,7 @@ def plan(
     last_block: int = 0,
     balances_are_holdings: bool = False,
     snapshot_hash: str = "",
-    prove: bool = False,
+    prove: Prove = False,
     warm_start: Mapping[Address, float] | None = None,
 ) -> Plan:
     """The rebalance that reaches the target at the least total cost.
@@ -71,7 +72,8 @@ def plan(
         balances_are_holdings: the owner's balances are exactly the holdings, so the final weights can be
             bound.
         snapshot_hash: goes into the plan as it is.
-        prove: close the gap to the bound net of gas by branch and bound, as far as that is quick.
+        prove: close the gap to the bound net of gas by branch and bound, as far as that is quick; a
+            function is called with nodes, net value and bound meanwhile.
         warm_start: dual prices of an earlier plan, numeraire per raw unit, to start from.
 
     Raises:
@@ -115,11 +117,11 @@ def _landed(
     window: Window,
     borrow: bool,
     weights: bool,
-    prove: bool,
+    prove: Prove,
     warm_start: Mapping[Address, float] | None,
 ) -> _Candidate:
     """The best candidate whose exact amounts end where the landing allows. Where they miss a band, or what is
-    reserved, flows aim farther within it."""
+    reserved, flows aim farther within it; where tokens that stayed idle miss theirs, these move as well."""
     for _ in range(LANDING_ROUNDS):
         candidates = _candidates(problem, window, borrow, weights, prove, warm_start)
         if not candidates:
@@ -128,9 +130,13 @@ def _landed(
         beyond, token = _beyond(best)
         if beyond <= 0:
             return best
-        if not problem.banded and token not in problem.valuation.reserved:
+        if problem.banded or token in problem.valuation.reserved:
+            problem = replace(problem, inset=2 * (problem.inset + beyond / BPS))
+            continue
+        whole = pose(problem.valuation, problem.universe, problem.price, idle=False)
+        if whole.shares.keys() == problem.shares.keys():
             break
-        problem = replace(problem, inset=2 * (problem.inset + beyond / BPS))
+        problem = whole
     if not best.proposal.solution.converged:
         raise unreachable(problem, best.proposal.solution)
     name, room = problem.valuation.symbol(token), problem.valuation.tolerance_bps(token)
@@ -143,7 +149,7 @@ def _candidates(
     window: Window,
     borrow: bool,
     weights: bool,
-    prove: bool,
+    prove: Prove,
     warm_start: Mapping[Address, float] | None,
 ) -> list[_Candidate]:
     """What survives replay. Where every lender locks a pool that is used, the pools that lenders lock are

@@ -18,7 +18,7 @@ ROUNDS = 80
 AGAIN = 1e-3
 """Where the smoothing starts for a face next to one that is solved."""
 EDGE = 1e-8
-"""How far beyond its limit a share may be for floats' sake: a hundredth of what bands are inset by."""
+"""How far beyond its limit a share may be for floats' sake: a tenth of what bands are inset by."""
 LEVEL = 1e-9
 """How far prices that are equal may differ."""
 STEADY = 1e-12

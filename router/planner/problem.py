@@ -22,7 +22,7 @@ from router.tokens import Address, format_amount
 TYPICAL_SWAP_GAS = 100_000
 SETTLED_BPS = 1e-6
 """A drift below this, in bp, is none."""
-INSET = 1e-6
+INSET = 1e-7
 WIDEST_INSET = 0.25
 """Of a band's width."""
 FREE = TokenRule()
@@ -207,24 +207,28 @@ class Problem:
         return Goal(held, shares / shares.sum())
 
 
-def pose(valuation: Valuation, universe: Universe, price: GasPrice) -> Problem:
+def pose(valuation: Valuation, universe: Universe, price: GasPrice, *, idle: bool = True) -> Problem:
     """The problem of a portfolio.
+
+    Args:
+        idle: let tokens keep what they have where they are so near their target that trading them is not
+            worth its gas. What the others cost may still take them beyond their tolerance.
 
     Raises:
         Infeasible: rules keep a token farther from its target than its tolerance, no admitted pool trades a
             token, or no path of pools joins those to sell and those to buy.
     """
-    shares = _shares(valuation, price)
+    shares = _shares(valuation, price, idle)
     _require_pools(valuation, universe, shares)
     return Problem(valuation, universe, price, shares)
 
 
-def _shares(valuation: Valuation, price: GasPrice) -> dict[Address, Share]:
+def _shares(valuation: Valuation, price: GasPrice, idle: bool) -> dict[Address, Share]:
     weights = valuation.weights(valuation.tradable)
     _require_reserved(valuation, weights)
     if valuation.portfolio.landing is Landing.BAND:
         return _bands(valuation, weights)
-    fixed, wanted = _settled(valuation, weights, _idle(valuation, weights, price))
+    fixed, wanted = _settled(valuation, weights, _idle(valuation, weights, price) if idle else frozenset())
     if valuation.portfolio.landing is Landing.TARGET:
         _require_within(valuation, {**{token: weights[token] for token in fixed}, **wanted})
     moving = sum(wanted.values())
