@@ -105,7 +105,7 @@ def make_plan(
     *,
     balances_are_holdings: bool = False,
     deadline: int | None = None,
-    prove: bool = False,
+    prove: bool | Callable[[int, float, float], None] = False,
     warm_start: Mapping[Address, float] | None = None,
 ) -> Plan:
     """The rebalance that reaches the target at the least total cost; see `router.planner.plan`.
@@ -115,7 +115,8 @@ def make_plan(
     Args:
         balances_are_holdings: the holdings are all that the owner has, so the final weights can be bound.
         deadline: last block timestamp of execution; None allows 20 minutes from the snapshot.
-        prove: close the gap to the bound net of gas by branch and bound, as far as that is quick.
+        prove: close the gap to the bound net of gas by branch and bound, as far as that is quick; a
+            function is called with nodes, net value and bound meanwhile.
         warm_start: dual prices of an earlier plan, to start from.
 
     Raises:

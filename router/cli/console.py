@@ -64,8 +64,11 @@ def leave(error: RouterError) -> NoReturn:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on stderr while the block runs; call the value with (what, done, total)."""
+def progress_bar(label: str) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A progress bar on stderr while the block runs; call the value with (what, done, total).
+
+    A total of None is one that nobody knows.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         task = progress.add_task(label, total=None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -11,7 +13,7 @@ from router.chain.broadcast import Sending
 from router.chain.fees import FeePolicy
 from router.chain.outcome import expected_outcome
 from router.chain.sender import SendOptions
-from router.cli.console import leave, print_json, say
+from router.cli.console import leave, print_json, progress_bar, say
 from router.cli.machine_code import machine_code
 from router.cli.report import report_option, write_report
 from router.cli.session import load_market, open_session
@@ -31,6 +33,7 @@ from router.documents.plan_file import plan_to_json, save_plan
 from router.documents.portfolio_file import Overrides, load_portfolio_file
 from router.documents.snapshot_file import save_snapshot
 from router.errors import InconsistentAnswer, InputError, NothingToDo, RouterError
+from router.fixed_point import BPS
 from router.rebalancer import (
     choose_signer,
     find_payload,
@@ -91,13 +94,13 @@ def plan_command(
 
         # The last block of a chain that mines on demand may be hours old.
         deadline = max(market.timestamp, int(time.time())) + DEADLINE_SECONDS
-    with machine_code():
+    with machine_code(), _proving(prove) as proving:
         plan = make_plan(
             market,
             resolved,
             balances_are_holdings=file.needs_balances,
             deadline=deadline,
-            prove=prove,
+            prove=proving,
         )
     payload = find_payload(plan)
     if snapshot_out is not None:
@@ -112,6 +115,20 @@ def plan_command(
         show_plan(plan, market.tokens)
     if plan.program is None:
         leave(NothingToDo(plan.reason))
+
+
+@contextmanager
+def _proving(asked: bool) -> Iterator[bool | Callable[[int, float, float], None]]:
+    """What to prove with: where it is asked for, how far branch and bound is shows on stderr."""
+    if not asked:
+        yield False
+        return
+    with progress_bar("planning") as update:
+
+        def tell(nodes: int, best: float, bound: float) -> None:
+            update(f"branch and bound, {(bound / best - 1) * BPS:.4f} bp to close", nodes, None)
+
+        yield tell
 
 
 @click.command("simulate")

@@ -30,6 +30,8 @@ LAST_BLUR = 1e-3
 
 Progress = Callable[[int, float, float], None]
 """Called with the nodes so far, the best net value and the bound."""
+Prove = bool | Progress
+"""Whether to; a function says yes, and is told how far it is."""
 
 
 @dataclass(frozen=True, eq=False)

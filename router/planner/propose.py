@@ -14,6 +14,7 @@ from router.optimiser.dual import Solution, solve
 from router.optimiser.instance import Instance
 from router.optimiser.kernels import Floats, Ints
 from router.optimiser.market import Market
+from router.optimiser.prove import Prove
 from router.optimiser.prove import prove as close_gap
 from router.optimiser.support import choose
 from router.planner.certify import Evidence
@@ -46,7 +47,7 @@ class Proposal:
 
 
 def propose(
-    problem: Problem, *, prove: bool = False, warm_start: Mapping[Address, float] | None = None
+    problem: Problem, *, prove: Prove = False, warm_start: Mapping[Address, float] | None = None
 ) -> list[Proposal]:
     """Proposals to replay.
 
@@ -96,7 +97,7 @@ class _Chosen:
     notes: tuple[str, ...] = ()
 
 
-def _worth_their_gas(problem: Problem, whole: Solution, prove: bool) -> _Chosen:
+def _worth_their_gas(problem: Problem, whole: Solution, prove: Prove) -> _Chosen:
     """The pools whose use pays for its gas. Where the landing leaves room: of those for the shares that are
     best were gas free, for the shares that these pools then end with, and for the wanted ones."""
     if not (problem.banded or problem.fluid):
@@ -124,13 +125,15 @@ def _worth_their_gas(problem: Problem, whole: Solution, prove: bool) -> _Chosen:
     return replace(best, notes=(why,)) if prove else best
 
 
-def _chosen(problem: Problem, whole: Solution, prove: bool) -> _Chosen:
+def _chosen(problem: Problem, whole: Solution, prove: Prove) -> _Chosen:
     """The pools worth their gas for the goal that a solution over all pools has."""
     choice = choose(whole.market, whole.goal, problem.ends, every=whole)
     proven: float | None = None
     notes: tuple[str, ...] = ()
     if prove:
-        proof = close_gap(whole.market, whole.goal, problem.ends, choice)
+        proof = close_gap(
+            whole.market, whole.goal, problem.ends, choice, progress=prove if callable(prove) else None
+        )
         choice, proven = proof.choice, proof.net_bound
         end = "is closed" if proof.complete else "is what time allowed"
         notes = (f"branch and bound: {proof.nodes} nodes; a gap of {proof.gap * BPS:.4f} bp {end}",)

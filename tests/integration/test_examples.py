@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.operator import rebalance
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py"))
+PORTFOLIOS = sorted(path.name for path in EXAMPLES.glob("portfolio*.toml"))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -26,6 +29,15 @@ def test_example(name: str, tmp_path: Path) -> None:
     assert done.stdout
     assert not done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", PORTFOLIOS)
+def test_example_portfolio_has_a_plan_whose_certificate_holds(name: str, tmp_path: Path) -> None:
+    market, path = EXAMPLES / "market.json", tmp_path / "plan.json"
+    done = rebalance("plan", "--snapshot", market, "--portfolio", EXAMPLES / name, "--out", path, "--json")
+    assert done.code == 0, done.stderr
+    assert done.document["payload"]
+    assert rebalance("verify", path, "--snapshot", market).code == 0
 
 
 def test_the_list_names_every_example() -> None:
