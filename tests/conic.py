@@ -86,6 +86,11 @@ def _range(
     return a, scale
 
 
+def _room(keep: float) -> float:
+    """Share of a limit of the price that a trade may use where its fee stays in the pool."""
+    return 2 * keep / (1 + keep)
+
+
 def _direction(
     program: _Program,
     ranges: list[tuple[float, float, float]],
@@ -194,7 +199,11 @@ def program_of(case: Case) -> _Program:
                     for column, balance, unit in zip(columns, pool.balances, units, strict=True)
                 ],
                 [
-                    (bool(terms.sells[e]), bool(terms.buys[e]), float(terms.widest[token]))
+                    (
+                        bool(terms.sells[e]),
+                        bool(terms.buys[e]),
+                        float(terms.widest[token]) * (1 - pool.swap_fee_wad / WAD),
+                    )
                     for e, token in zip(entries, tokens, strict=True)
                 ],
                 terms.depth_share,
@@ -212,7 +221,7 @@ def program_of(case: Case) -> _Program:
                 [(low * stretch, high * stretch, liquidity * size) for low, high, liquidity in ranges],
                 1 - pool.fee_pips / PIPS,
                 (columns[sold], columns[bought]),
-                min(terms.widest[tokens[0]], terms.widest[tokens[1]]),
+                min(terms.widest[tokens[0]], terms.widest[tokens[1]]) * _room(1 - pool.fee_pips / PIPS),
                 terms.depth_share,
                 terms.depth_move,
             )

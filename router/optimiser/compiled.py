@@ -38,7 +38,7 @@ def cache_folder() -> Path | None:
             if not _ours(folder):
                 continue
             if not known:
-                _forget_oldest(parent)
+                _forget_oldest(parent, folder)
             return folder
         except OSError:
             continue
@@ -51,12 +51,13 @@ def _ours(folder: Path) -> bool:
     return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _forget_oldest(parent: Path) -> None:
+def _forget_oldest(parent: Path, newest: Path) -> None:
     """Keeps what the last versions compiled."""
-    folders = sorted(
-        (each for each in parent.iterdir() if each.is_dir()), key=lambda each: each.stat().st_mtime
+    older = sorted(
+        (each for each in parent.iterdir() if each.is_dir() and each != newest),
+        key=lambda each: each.stat().st_mtime,
     )
-    for folder in folders[:-MOST_KEPT]:
+    for folder in older[: max(0, len(older) + 1 - MOST_KEPT)]:
         shutil.rmtree(folder, ignore_errors=True)
 
 

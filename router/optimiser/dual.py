@@ -11,7 +11,7 @@ Source: Angeris et al. 2022 (arXiv 2204.05238); the fixed costs after Diamandis 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,10 @@ from router.pools.base import Pool
 
 TOLERANCE = 1e-9
 """Largest sum of imbalances of a solution, as a share of the final value."""
+SETTLED = 1e-7
+"""Largest sum at which a descent counts as ended at an optimum."""
+REACHED = 2e-6
+"""Largest sum at which the target counts as reached, where rounding lets no descent come nearer."""
 NEARLY = 0.1
 """Largest residual with which a search over a large market may end."""
 UNMET = 1e-5
@@ -88,14 +92,17 @@ class Solution:
     def converged(self) -> bool:
         """Whether the target is reached. Where it cannot be, the price of what no pool takes falls towards 0,
         and the residual with it, though not the surplus."""
-        return self.settled and not (self._worthless and self.surplus.clip(min=0).sum() > UNMET)
+        return self._ended(REACHED) and not (self._worthless and self.surplus.clip(min=0).sum() > UNMET)
 
     @property
     def settled(self) -> bool:
         """Whether the descent ended at an optimum, were what is left over given away. It can also end where
         the prices of tokens that are missing fall towards 0, which is none."""
+        return self._ended(SETTLED)
+
+    def _ended(self, tolerance: float) -> bool:
         missing = self._worthless and -self.surplus.clip(max=0).sum() > UNMET
-        return self.residual <= TOLERANCE * 100 and not missing
+        return self.residual <= tolerance and not missing
 
     @property
     def near(self) -> bool:
@@ -209,11 +216,18 @@ def solve(market: Market, goal: Goal, start: Floats | None = None, *, ghost: flo
     found = _descent(market, goal, begin, ghost)
     if found.settled or found.near:
         return found
+    best = found
     for steepest, share in RESTARTS:
         found = _descent(market, goal, _steepest(found) if steepest else _answered(found), share)
         if found.settled:
             return found
-    return _descent(market, goal, np.ones(market.columns), RESTARTS[-2][1])
+        best = min(best, found, key=_unsettled)
+    last = _descent(market, goal, np.ones(market.columns), RESTARTS[-2][1])
+    return last if last.settled else min(best, last, key=_unsettled)
+
+
+def _unsettled(found: Solution) -> tuple[bool, float]:
+    return not found.converged, found.residual
 
 
 def at_rest(market: Market, goal: Goal, start: Floats) -> Solution:
@@ -256,7 +270,8 @@ def _descent(market: Market, goal: Goal, start: Floats, ghost: float) -> Solutio
     prices, residual, value, steps = descend(
         free, goal.held, goal.wanted, start, 0.0, float(ghost), MOST_STEPS, TOLERANCE, 0.0
     )
-    return Solution(market, goal, prices, float(residual), float(value), int(steps))
+    found = Solution(market, goal, prices, float(residual), float(value), int(steps))
+    return replace(found, value=float(np.dot(goal.held, prices) + found.profits.sum()))
 
 
 def bound(market: Market, held: Floats, prices: Floats, unit: float) -> float:

@@ -37,6 +37,7 @@ EASY = 1e-2
 """Largest relative error of a step by conjugate gradients; it falls with the imbalance."""
 MOST_TURNS = 400
 ATTEMPTS = 14
+START_DAMPING = 1e-3
 RAISE, LOWER, LEAST_RAISED = 8.0, 8.0, 1e-2
 """How the damping answers to a step that fails, and to one that succeeds."""
 DESCENT = 1e-4
@@ -272,7 +273,7 @@ def descend(
     at, trial = empty_response(pools), empty_response(pools)
     net, new_net = np.empty(n), np.empty(n)
     slope = np.empty(n)
-    damping, taken, residual, total = 1e-3, 0, np.inf, 0.0
+    damping, taken, residual, total = START_DAMPING, 0, np.inf, 0.0
     fresh, new = True, u
     least, idle, flat = np.inf, 0, 0
     loose = LOOSE_LARGE if n > LARGE else LOOSE
@@ -323,6 +324,9 @@ def descend(
             if log(new_total / total) <= DESCENT * np.dot(slope, move) + NOISE:
                 accepted = True
                 break
+        if not accepted and ghost > 0:
+            damping, flat = START_DAMPING, FLAT_STEPS
+            continue
         if not accepted:
             break
         damping /= LOWER
