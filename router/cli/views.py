@@ -13,6 +13,8 @@ from router.snapshot import price_text_to_e36
 from router.tokens import Address, Token, format_amount
 
 Tokens = Mapping[Address, Token]
+MOST_STEPS = 12
+"""Swaps shown of one plan, so that it fits a screen; --json has all of them."""
 
 
 def money(value: float) -> str:
@@ -63,10 +65,12 @@ def show_plan(plan: Plan, tokens: Tokens) -> None:
                     f"{amount(swap.amount_in, tokens[swap.token_in])} {tokens[swap.token_in]}",
                     f"{amount(swap.amount_out, tokens[swap.token_out])} {tokens[swap.token_out]}",
                 )
-                for swap in plan.swaps
+                for swap in plan.swaps[:MOST_STEPS]
             ],
             left=["pool", "kind"],
         )
+    if len(plan.swaps) > MOST_STEPS:
+        say(f"and {len(plan.swaps) - MOST_STEPS} more swaps, all of them in --json")
     if plan.loans:
         print_table(
             "Flash loans",

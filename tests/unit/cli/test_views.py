@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from router.cli.views import show_plan
+from router.cli.views import MOST_STEPS, show_plan
 from router.tokens import Token
 from tests.unit.documents.test_plan_file import CERTIFICATE, PLAN, USDC, WETH
 
@@ -30,6 +30,15 @@ def test_certificate_shows_value_bound_gap_parts_arbitrage_and_exclusions(
     assert "0.2500" in text
     assert [line for line in text.splitlines() if "directions left out" in line and " 1 " in line]
     assert len(text.splitlines()) <= SCREEN_LINES
+
+
+def test_plan_of_many_swaps_still_fits_a_screen_and_says_how_many_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_plan(replace(PLAN, swaps=PLAN.swaps[:1] * 40), TOKENS)
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) <= SCREEN_LINES
+    assert f"and {40 - MOST_STEPS} more swaps" in captured.err
 
 
 def test_plan_without_a_certificate_shows_none(capsys: pytest.CaptureFixture[str]) -> None:
