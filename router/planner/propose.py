@@ -20,7 +20,7 @@ from router.optimiser.support import choose
 from router.planner.certify import Evidence
 from router.planner.flows import Leg, legs_of, ordered
 from router.planner.land import best_flows, unreachable
-from router.planner.problem import Problem
+from router.planner.problem import Problem, Share
 from router.tokens import Address
 
 FLOW_DUST = 1e-5
@@ -78,7 +78,20 @@ def propose(
         limits + cut,
         chosen.proven,
     )
-    return [Proposal(solution, market, evidence, chosen.notes)]
+    return [Proposal(solution, market, evidence, chosen.notes), *_at_wanted(problem, evidence)]
+
+
+def _at_wanted(problem: Problem, evidence: Evidence) -> list[Proposal]:
+    """Where the landing leaves room, flows to the wanted shares: what knots, legs and exact pools make of the
+    best flows can be worse."""
+    if not problem.banded:
+        return []
+    shares = {token: Share(share.wanted) for token, share in problem.shares.items()}
+    try:
+        found = propose(replace(problem, shares=shares))
+    except Infeasible:
+        return []
+    return [replace(each, evidence=replace(evidence, flows_net=each.evidence.flows_net)) for each in found]
 
 
 @dataclass(frozen=True, slots=True)
