@@ -82,7 +82,7 @@ def certify(
         net_bound, net_prices = upper, evidence.prices
         base = 0.0
         if not price.free:
-            base = least_base_cost(len(problem.shares), price)
+            base = least_base_cost(problem.least_moved, price)
             net_bound = _bound(problem, free, evidence.net_prices, bands, costs=True) - base
             net_prices = evidence.net_prices
             if upper - base < net_bound:

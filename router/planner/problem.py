@@ -121,6 +121,11 @@ class Problem:
         one_sided = any(self.trade(token) in (Trade.BUY, Trade.SELL) for token in self.shares)
         return one_sided or (self.banded and self.kept != 0)
 
+    @property
+    def least_moved(self) -> int:
+        """How many tokens any trade moves: all, but where some may stay."""
+        return min(len(self.shares), 2) if self.banded or self.fluid else len(self.shares)
+
     def limits(self, value: float, inset: float | None = None) -> dict[Address, tuple[float, float]]:
         """Least and most share of what moves, by token, where all that moves ends with this value.
 
