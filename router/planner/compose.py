@@ -122,11 +122,13 @@ def _landed(
 ) -> _Candidate:
     """The best candidate whose exact amounts end where the landing allows. Where they miss a band, or what is
     reserved, flows aim farther within it; where tokens that stayed idle miss theirs, these move as well."""
-    for _ in range(LANDING_ROUNDS):
+    for last in reversed(range(LANDING_ROUNDS)):
         candidates = _candidates(problem, window, borrow, weights, prove, warm_start)
         if not candidates:
             raise Infeasible("the flows found do not survive exact replay on this snapshot")
-        best = min(candidates, key=lambda candidate: (max(_beyond(candidate)[0], 0.0), -candidate.net))
+        best = max(candidates, key=lambda candidate: candidate.net)
+        if not (problem.banded and last):
+            best = min(candidates, key=lambda candidate: (max(_beyond(candidate)[0], 0.0), -candidate.net))
         beyond, token = _beyond(best)
         if beyond <= 0:
             return best
