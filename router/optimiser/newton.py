@@ -45,7 +45,7 @@ NOISE = 1e-15
 FLAT, FLAT_STEPS, FLAT_END = 1e-8, 3, 8
 """A step that lowers the bound by less than this share is flat; after so many the smoothing fades, or the
 descent ends: large markets have pools so deep that their flows settle long after the bound has."""
-LARGE = 1000
+LARGE = 400
 """Tokens beyond which a descent may end so."""
 NEAR, PATIENCE = 1e-6, 6
 """Below NEAR, steps that do not halve the imbalance are due to rounding; after so many the descent ends."""

@@ -16,7 +16,7 @@ from router.planner.flows import legs_of, ordered
 from router.planner.gas import GasBill, bill, gas_price_of
 from router.planner.land import best_flows, unreachable
 from router.planner.notes import loan_notes, price_notes
-from router.planner.problem import Problem, pose, premised
+from router.planner.problem import Problem, Share, pose, premised
 from router.planner.propose import NEAR, Proposal, propose, thinned
 from router.planner.settlement import Loan, choose_loans, needs_loan
 from router.planner.steps import swap_steps
@@ -31,6 +31,8 @@ from router.tokens import Address
 DEADLINE_SECONDS = 1_200
 THINNER_ROUNDS = 8
 LANDING_ROUNDS = 4
+POLISH_ROUNDS, POLISHED = 2, 1e-6
+"""How often flows are aimed again, and the share beside the one wanted at which that ends."""
 LOAN_ROUNDS = 4
 """Loans and flows depend on each other (premium, locked pools): how often they are matched before giving
 up."""
@@ -182,11 +184,47 @@ def _surviving(
     """The candidate of a proposal, without its smallest swaps where the exact pools refuse them."""
     for _ in range(THINNER_ROUNDS):
         candidate = _candidate(problem, proposal, window, borrow, weights)
-        thinner = thinned(problem, proposal) if candidate is None else None
+        if candidate is not None:
+            return _polished(candidate, window, borrow, weights)
+        thinner = thinned(problem, proposal)
         if thinner is None:
-            return candidate
+            return None
         proposal = thinner
     return None
+
+
+def _polished(candidate: _Candidate, window: Window, borrow: bool, weights: bool) -> _Candidate:
+    """The candidate with flows that aim as far beside the shares wanted as its exact amounts ended beside
+    them: what swaps of pairs lose to a joint trade, and integers to floats."""
+    problem, proposal = candidate.problem, candidate.proposal
+    for _ in range(POLISH_ROUNDS):
+        beside = _beside(candidate)
+        if not beside or max(map(abs, beside.values())) <= POLISHED:
+            break
+        aims = {
+            token: Share(max(share.wanted - beside[token], 0.0)) for token, share in problem.shares.items()
+        }
+        solution = best_flows(
+            replace(problem, shares=aims), proposal.market, proposal.solution.start_for(proposal.market), NEAR
+        )
+        if not solution.converged:
+            break
+        again = _candidate(problem, replace(proposal, solution=solution), window, borrow, weights)
+        if again is None or max(map(abs, _beside(again).values())) >= max(map(abs, beside.values())):
+            break
+        candidate, proposal = again, again.proposal
+    return candidate
+
+
+def _beside(candidate: _Candidate) -> dict[Address, float]:
+    """By token that moves to a share of its own: the share that it ends with, less the one wanted."""
+    problem, valuation = candidate.problem, candidate.problem.valuation
+    if problem.banded or problem.fluid:
+        return {}
+    after = valuation.net_of_reserved(candidate.holdings)
+    values = {token: valuation.prices[token] * after.get(token, 0) for token in problem.shares}
+    total = sum(values.values())
+    return {token: values[token] / total - share.wanted for token, share in problem.shares.items()}
 
 
 def _candidate(

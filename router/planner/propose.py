@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 
 import networkx as nx
 import numpy as np
@@ -32,8 +33,8 @@ NEAR = 1e-3
 """Where the smoothing starts when a solution is adapted to a small change."""
 UNKNOT_ROUNDS = 12
 STRAIGHT_ROUNDS = 60
-CUT_SHARE = 0.25
-"""Pools cut at once, as a share of those in use, until a plan has no more legs than are allowed."""
+LEAST_TAX, TAX_ROUNDS = 1e-5, 14
+"""Of what is sold: the least that a pool is made to cost where a plan may have few legs only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,32 +290,42 @@ def without(market: Market, leg: Leg, ends: Ints) -> Market:
 
 
 def _within_legs(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution, float]:
-    """Flows of no more swaps than allowed: the pools that earn the least go first. Also the value lost."""
-    most = problem.valuation.portfolio.max_legs
-    before = solution.value
-    needed: set[int] = set()
-    while most is not None and len(legs_of(solution)) > most:
-        excess = len(legs_of(solution)) - most
-        order = [int(k) for k in np.argsort(solution.profits, kind="stable") if int(k) not in needed]
-        count = len(solution.market.ladders)
-        batch = order[: max(1, min(excess, int(len(order) * CUT_SHARE)))]
-        if not batch:
-            break
-        gone = np.zeros(len(solution.profits), dtype=np.bool_)
-        gone[batch] = True
-        kept = solution.market
-        fewer = market.only(kept.ladders[~gone[:count]], kept.basins[~gone[count:]], problem.ends)
-        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
-        if found.converged:
-            market, solution, needed = fewer, found, set()
-        else:
-            needed |= {batch[-1]} if len(batch) == 1 else set(batch[1:])
-            if len(batch) == 1 and len(needed) >= len(solution.profits):
-                break
-    count = len(legs_of(solution))
-    if most is not None and count > most:
+    """Flows of no more swaps than allowed. Also the value lost.
+
+    Raises:
+        Infeasible: none were found.
+    """
+    most, count = problem.valuation.portfolio.max_legs, len(legs_of(solution))
+    if most is None or count <= most:
+        return market, solution, 0.0
+    tried = list(_taxed(problem, market, solution, most))
+    found = [each for each in tried if len(legs_of(each[1])) <= most]
+    if not found:
+        count = min((len(legs_of(each[1])) for each in tried), default=count)
         raise Infeasible(
             f"no flows of at most {most} swaps that end at the target were found; of {count} swaps they can",
             path="max_legs",
         )
-    return market, solution, max(before - solution.value, 0.0)
+    market, best = max(found, key=lambda each: each[1].value)
+    return market, best, max(solution.value - best.value, 0.0)
+
+
+def _taxed(
+    problem: Problem, market: Market, solution: Solution, most: int
+) -> Iterator[tuple[Market, Solution]]:
+    """The best flows where every pool costs more than it does: more and more until no more swaps than `most`
+    are worth it, then as little as that takes."""
+    low, high, tax = 0.0, inf, LEAST_TAX * problem.sold_value
+    for _ in range(TAX_ROUNDS):
+        terms = replace(market.terms, costs=market.terms.costs + tax)
+        try:
+            choice = choose(replace(solution.market, terms=terms), solution.goal, problem.ends)
+        except Infeasible:
+            return
+        fewer = market.only(choice.support.ladders, choice.support.basins, problem.ends)
+        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
+        few = found.converged and len(legs_of(found)) <= most
+        if found.converged:
+            yield fewer, found
+        low, high = (low, tax) if few else (tax, high)
+        tax = 4 * tax if high == inf else (low + high) / 2

@@ -21,6 +21,7 @@ from router.portfolio import Portfolio, Settlement
 from router.program import Borrow, Check, Pull, Swap
 from router.replay import replay
 from router.snapshot import Snapshot
+from scripts.bench import single_path
 from tests import markets
 from tests.markets import SYMBOLS, portfolio, raw, snapshot, token
 
@@ -121,11 +122,16 @@ def test_plan_is_never_worse_than_the_best_single_path(
     if made is None:
         assert best[1], "refused although a path within the mispricing cap exists"
         return
-    gas = gas_value * sum(market.pool_by_address[swap.pool].gas for swap in made.swaps)
-    if best[1]:
+    refused = {(each.pool, each.token_in, each.token_out) for each in made.excluded}
+    prices = {each: float(market.prices[each]) / 10 ** market.tokens[each].decimals for each in market.prices}
+    path = single_path.best_single_path(
+        pools, sell, buy, owner.holdings[sell], prices.__getitem__, lambda pool: gas_value * pool.gas, refused
+    )
+    if path is None:
         return
+    net = single_path.value_net_of_its_bill(market, owner, path)
     rounding = len(made.swaps) * DEAREST_UNIT
-    assert made.value_after - gas >= best[0] - VALUE_TOLERANCE * value - rounding
+    assert made.value_after - made.cost.gas >= net - VALUE_TOLERANCE * value - rounding
 
 
 def best_single_path(

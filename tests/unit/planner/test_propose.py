@@ -73,7 +73,7 @@ def test_pools_of_dust_are_left_out(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("most", [4, 6, 9])
+@pytest.mark.parametrize("most", [3, 4, 6, 9])
 @pytest.mark.parametrize("gas_price", [0, 10**8])
 def test_no_plan_has_more_swaps_than_allowed(seed: int, most: int, gas_price: int) -> None:
     market, owner = snapshot(market_pools(seed)), replace(MANY, gas_price_wei=gas_price)
@@ -81,7 +81,7 @@ def test_no_plan_has_more_swaps_than_allowed(seed: int, most: int, gas_price: in
     assert len(few.swaps) <= most
     assert few.value_after - few.cost.gas <= (free.value_after - free.cost.gas) * (1 + 1e-7)
     assert few.certificate is not None
-    assert few.certificate.gap_bps < 100
+    assert few.certificate.gap_bps < (150 if most == 3 else 100)
 
 
 def test_fewer_swaps_than_any_plan_needs_are_refused() -> None:
