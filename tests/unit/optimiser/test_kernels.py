@@ -340,4 +340,5 @@ def test_limits_only_lower_profits() -> None:
         kept = less.column >= 0
         other = np.ones(less.columns)
         other[less.column[kept]] = u[market.column[kept]]
-        assert most_profit(other, less.arrays, 1.0, 0.0) <= most_profit(u, market.arrays, 1.0, 0.0) * (1 + 1e-12)
+        every = most_profit(u, market.arrays, 1.0, 0.0)
+        assert most_profit(other, less.arrays, 1.0, 0.0) <= every * (1 + 1e-12)
