@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from router.errors import ExecutionReverted, Infeasible, PoolError
-from router.fixed_point import BPS, PIPS, PRICE_ONE
+from router.fixed_point import BPS, PRICE_ONE
 from router.optimiser.dual import Solution
 from router.optimiser.prove import Prove
-from router.plan import Cost, Outcome, Plan, PlannedLoan, PlannedSwap, Verdict
+from router.plan import Plan
 from router.planner.bounds import Window, bounded, draft
-from router.planner.certify import bands_of, certify, not_admitted
 from router.planner.flows import legs_of, ordered
-from router.planner.gas import GasBill, bill, gas_price_of
+from router.planner.gas import bill, gas_price_of
 from router.planner.land import best_flows, unreachable
-from router.planner.notes import loan_notes, price_notes
 from router.planner.problem import Problem, Share, pose, premised
 from router.planner.propose import NEAR, Proposal, propose, thinned
 from router.planner.settlement import Loan, choose_loans, needs_loan
+from router.planner.statement import Candidate, hold_plan, trade_plan
 from router.planner.steps import swap_steps
 from router.planner.universe import Universe, universe_of
 from router.planner.valuation import Valuation, worst
 from router.portfolio import Landing, Portfolio, Settlement
-from router.program import Check, Deliver, Program, Pull, Recipient, Step, Swap
+from router.program import Check, Deliver, Pull, Recipient, Step, Swap
 from router.replay import replay
 from router.snapshot import Snapshot
 from router.tokens import Address
@@ -38,20 +37,6 @@ LOAN_ROUNDS = 4
 up."""
 DUST_SHARE = 1e-6
 """Value moved, as a share of all that is sold, below which a token counts as unchanged."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A program with everything that its replay says."""
-
-    problem: Problem
-    proposal: Proposal
-    program: Program
-    outcome: Outcome
-    loans: tuple[Loan, ...]
-    holdings: Mapping[Address, int]
-    bill: GasBill
-    net: float
 
 
 def plan(
@@ -94,24 +79,24 @@ def plan(
             f"every weight is within {valuation.tolerance_bps(token)} bp of its target; "
             f"{valuation.symbol(token)} is farthest, {drift:+.1f} bp"
         )
-        return _hold(valuation, reason, snapshot_hash)
+        return hold_plan(valuation, reason, snapshot_hash)
     borrow = needs_loan(portfolio.loan, portfolio.settlement)
     price = gas_price_of(valuation)
     universe = universe_of(valuation, price)
     problem = pose(valuation, universe, price)
     if not problem.shares:
-        return _hold(valuation, "the rules leave nothing to trade", snapshot_hash)
+        return hold_plan(valuation, "the rules leave nothing to trade", snapshot_hash)
     window = Window(
         snapshot.timestamp + DEADLINE_SECONDS if deadline is None else deadline, first_block, last_block
     )
     best = _landed(problem, window, borrow, balances_are_holdings, prove, warm_start)
     if not best.outcome.swaps:
-        return _hold(valuation, "the rules leave nothing to trade", snapshot_hash)
+        return hold_plan(valuation, "the rules leave nothing to trade", snapshot_hash)
     reason = (
         f"{valuation.symbol(token)} is {drifts[token]:+.1f} bp from its target, "
         f"beyond {valuation.tolerance_bps(token)} bp"
     )
-    return _plan(best, reason, snapshot_hash)
+    return trade_plan(best, reason, snapshot_hash)
 
 
 def _landed(
@@ -121,7 +106,7 @@ def _landed(
     weights: bool,
     prove: Prove,
     warm_start: Mapping[Address, float] | None,
-) -> _Candidate:
+) -> Candidate:
     """The best candidate whose exact amounts end where the landing allows. Where they miss a band, or what is
     reserved, flows aim farther within it; where tokens that stayed idle miss theirs, these move as well."""
     for last in reversed(range(LANDING_ROUNDS)):
@@ -155,7 +140,7 @@ def _candidates(
     weights: bool,
     prove: Prove,
     warm_start: Mapping[Address, float] | None,
-) -> list[_Candidate]:
+) -> list[Candidate]:
     """What survives replay. Where every lender locks a pool that is used, the pools that lenders lock are
     left out."""
     try:
@@ -180,7 +165,7 @@ def _unlocked(problem: Problem) -> Universe:
 
 def _surviving(
     problem: Problem, proposal: Proposal, window: Window, borrow: bool, weights: bool
-) -> _Candidate | None:
+) -> Candidate | None:
     """The candidate of a proposal, without its smallest swaps where the exact pools refuse them."""
     for _ in range(THINNER_ROUNDS):
         candidate = _candidate(problem, proposal, window, borrow, weights)
@@ -193,7 +178,7 @@ def _surviving(
     return None
 
 
-def _polished(candidate: _Candidate, window: Window, borrow: bool, weights: bool) -> _Candidate:
+def _polished(candidate: Candidate, window: Window, borrow: bool, weights: bool) -> Candidate:
     """The candidate with flows that aim as far beside the shares wanted as its exact amounts ended beside
     them: what swaps of pairs lose to a joint trade, and integers to floats."""
     problem, proposal = candidate.problem, candidate.proposal
@@ -216,7 +201,7 @@ def _polished(candidate: _Candidate, window: Window, borrow: bool, weights: bool
     return candidate
 
 
-def _beside(candidate: _Candidate) -> dict[Address, float]:
+def _beside(candidate: Candidate) -> dict[Address, float]:
     """By token that moves to a share of its own: the share that it ends with, less the one wanted."""
     problem, valuation = candidate.problem, candidate.problem.valuation
     if problem.banded or problem.fluid:
@@ -229,7 +214,7 @@ def _beside(candidate: _Candidate) -> dict[Address, float]:
 
 def _candidate(
     problem: Problem, proposal: Proposal, window: Window, borrow: bool, weights: bool
-) -> _Candidate | None:
+) -> Candidate | None:
     """Loans, steps and exact amounts for a proposal; None where the exact pools refuse it or nothing of
     value is left."""
     loans: tuple[Loan, ...] = ()
@@ -256,7 +241,7 @@ def _candidate(
     )
     spent = bill(program, outcome, valuation.snapshot, loans, problem.price)
     net = valuation.own_e36(after) / PRICE_ONE - spent.cost
-    return _Candidate(problem, proposal, program, outcome, loans, after, spent, net)
+    return Candidate(problem, proposal, program, outcome, loans, after, spent, net)
 
 
 def _fund(problem: Problem, proposal: Proposal) -> tuple[Problem, Proposal, tuple[Loan, ...]]:
@@ -331,7 +316,7 @@ def _steps(
     return [*steps, *(Pull(token, None) for token in sorted(lent))], owed
 
 
-def _beyond(candidate: _Candidate) -> tuple[float, Address]:
+def _beyond(candidate: Candidate) -> tuple[float, Address]:
     """How far, in bp, the final weight that is farthest off lies beyond its tolerance, or below nothing where
     its token is reserved; and whose it is."""
     valuation = candidate.problem.valuation
@@ -341,93 +326,4 @@ def _beyond(candidate: _Candidate) -> tuple[float, Address]:
     return max(
         (max(-drift - valuation.target(token) * BPS, 0.0 if loose else abs(drift) - room), token)
         for token, drift, room in ((each, drifts[each], valuation.tolerance_bps(each)) for each in drifts)
-    )
-
-
-def _hold(valuation: Valuation, reason: str, snapshot_hash: str) -> Plan:
-    snapshot, portfolio = valuation.snapshot, valuation.portfolio
-    holdings = {token: valuation.funds.get(token, 0) for token in valuation.tokens}
-    value = valuation.value(valuation.tradable)
-    return Plan(
-        chain_id=snapshot.chain_id,
-        block_number=snapshot.block_number,
-        owner=portfolio.owner,
-        swaps=(),
-        loans=(),
-        pulls={},
-        program=None,
-        holdings_before=holdings,
-        holdings_after=holdings,
-        targets_wad=dict(portfolio.targets_wad),
-        prices={token: valuation.price_texts[token] for token in valuation.tokens},
-        value_before=value,
-        value_after=value,
-        cost=Cost(0.0, 0.0, 0.0, 0.0),
-        gas_estimate=0,
-        verdict=Verdict.HOLD,
-        reason=reason,
-        snapshot_hash=snapshot_hash,
-        settlement=portfolio.settlement.value,
-        tolerance_bps=max(valuation.tolerance_bps(token) for token in valuation.tokens),
-        landing=portfolio.landing.value,
-        reserved=dict(valuation.reserved),
-    )
-
-
-def _plan(best: _Candidate, reason: str, snapshot_hash: str) -> Plan:
-    """The plan of the chosen candidate, every figure from its exact replay."""
-    problem, valuation = best.problem, best.problem.valuation
-    swaps, loans = _planned_swaps(best), _planned_loans(best)
-    net_after = valuation.net_of_reserved(best.holdings)
-    before, after = valuation.value(valuation.tradable), valuation.own_e36(net_after) / PRICE_ONE
-    pools = valuation.snapshot.pool_by_address
-    fees = sum(
-        valuation.prices[swap.token_in] * swap.amount_in * pools[swap.pool].fee_pips / PIPS for swap in swaps
-    )
-    premium = sum(valuation.prices[loan.token] * loan.premium for loan in loans)
-    cost = Cost(fees, before - after - fees - premium, premium, best.bill.cost)
-    touched = {swap.token_in for swap in swaps} | {swap.token_out for swap in swaps} | set(valuation.tokens)
-    touched |= valuation.portfolio.prices.keys() & valuation.prices_e36.keys()
-    bands = bands_of(problem, net_after)
-    return replace(
-        _hold(valuation, reason, snapshot_hash),
-        swaps=swaps,
-        loans=loans,
-        pulls=dict(best.outcome.pulls),
-        program=best.program,
-        holdings_before={token: valuation.funds.get(token, 0) for token in best.holdings},
-        holdings_after=dict(best.holdings),
-        prices={token: valuation.price_texts[token] for token in sorted(touched)},
-        value_before=before,
-        value_after=after,
-        cost=cost,
-        gas_estimate=best.bill.gas,
-        verdict=Verdict.TRADE,
-        notes=(
-            *((f"prices: {valuation.snapshot.price_source}",) if valuation.snapshot.price_source else ()),
-            *problem.price.notes,
-            *problem.universe.notes,
-            *best.proposal.notes,
-            *price_notes(cost),
-            *loan_notes(valuation.portfolio, best.loans),
-        ),
-        bands=bands,
-        certificate=certify(problem, best.proposal.evidence, bands, after, best.bill),
-        excluded=(*problem.universe.excluded, *not_admitted(problem)),
-    )
-
-
-def _planned_swaps(best: _Candidate) -> tuple[PlannedSwap, ...]:
-    placed = [(index, step) for index, step in enumerate(best.program.steps) if isinstance(step, Swap)]
-    return tuple(
-        PlannedSwap(index, step.pool, step.kind, step.token_in, step.token_out, amount_in, amount_out)
-        for (index, step), (amount_in, amount_out) in zip(placed, best.outcome.swaps, strict=True)
-    )
-
-
-def _planned_loans(best: _Candidate) -> tuple[PlannedLoan, ...]:
-    return tuple(
-        PlannedLoan(loan.lender.address, loan.step.kind, token, amount, loan.lender.premium(token, amount))
-        for loan in best.loans
-        for token, amount in loan.amounts
     )

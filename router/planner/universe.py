@@ -9,7 +9,7 @@ arbitrage the rest still offers is told, and a plan takes part in it up to the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from math import floor, inf, log1p, log10
@@ -25,6 +25,7 @@ from router.optimiser.kernels import Floats
 from router.optimiser.market import Flags, Market, Terms, market_of
 from router.plan import Exclusion
 from router.planner.gas import TICK_GAS, GasPrice, least_cost
+from router.planner.trust import SOURCES, reference_prices, trusted_tokens, usable_tokens
 from router.planner.valuation import Valuation
 from router.pools.base import Pool
 from router.portfolio import DEPTH_MOVE
@@ -33,11 +34,6 @@ from router.tokens import Address
 MISPRICED_CAP = 0.03
 """How much better than the reference prices a direction may pay: beyond, its price, the reference price or
 the token itself is not what it seems."""
-AGREEMENT = 0.02
-"""How near the reference price a pool's own price must be to confirm it."""
-SOURCE_SHARE = 1e-4
-"""How deep a pool must be, beside the token's deepest, to count as a source."""
-SOURCES = 2
 PHANTOM = 0.003
 """Margin, fees paid, beyond which a direction's price is taken for a ghost of a dead or stale pool."""
 PHANTOM_ROUNDS = 60
@@ -152,8 +148,8 @@ class _Admission:
 def _admit(valuation: Valuation, ends: frozenset[Address] = frozenset()) -> _Admission:
     """What the policy admits; `ends` are vouched for by the owner."""
     book = book_of(valuation)
-    usable = _usable(valuation, book)
-    trusted = _trusted(valuation, book, usable, ends)
+    usable = usable_tokens(valuation, book)
+    trusted = trusted_tokens(valuation, book, usable, ends)
     swaps = graph.swap_graph(
         pool for pool in book.pools if all(trusted[book.place[token]] for token in pool.tokens)
     )
@@ -186,7 +182,7 @@ def _open(
 
 def _terms(valuation: Valuation, book: Book, price: GasPrice) -> Terms:
     return Terms(
-        prices=_prices(valuation, book),
+        prices=reference_prices(valuation, book),
         ladders=np.ones(len(book.sold), dtype=np.bool_),
         sells=np.ones(len(book.token), dtype=np.bool_),
         buys=np.ones(len(book.token), dtype=np.bool_),
@@ -199,12 +195,6 @@ def _terms(valuation: Valuation, book: Book, price: GasPrice) -> Terms:
     )
 
 
-def _prices(valuation: Valuation, book: Book) -> Floats:
-    """Numeraire per raw unit, 0 where a token has none, by token of the book."""
-    prices = valuation.prices
-    return np.array([prices.get(token, 0.0) for token in book.tokens])
-
-
 def _limited(valuation: Valuation, book: Book, terms: Terms) -> Terms:
     """Under the owner's limits."""
     portfolio = valuation.portfolio
@@ -214,64 +204,6 @@ def _limited(valuation: Valuation, book: Book, terms: Terms) -> Terms:
             widest[book.place[token]] = log1p(rule.max_impact_bps / BPS)
     share = inf if portfolio.max_depth_bps is None else portfolio.max_depth_bps / BPS
     return replace(terms, room=1 - PLANNED_ROOM, widest=widest, depth_share=share)
-
-
-def _usable(valuation: Valuation, book: Book) -> Flags:
-    """Tokens that the portfolio's lists allow, that are priced and untaxed."""
-    portfolio = valuation.portfolio
-    taxed = {token for token, tax in valuation.snapshot.transfer_tax_bps.items() if tax}
-    allow, barred = portfolio.allow_tokens, portfolio.deny_tokens | taxed
-    prices = valuation.prices
-    return np.array(
-        [token in prices and token not in barred and (not allow or token in allow) for token in book.tokens],
-        dtype=np.bool_,
-    )
-
-
-def _trusted(valuation: Valuation, book: Book, usable: Flags, ends: Set[Address]) -> Flags:
-    """Usable tokens whose price is vouched for: by the owner, who prices, lists or, where nothing else does,
-    holds or wants them, or by two pools that agree with the reference price."""
-    snapshot, portfolio = valuation.snapshot, valuation.portfolio
-    if portfolio.allow_tokens:
-        return usable
-    named = {*ends, *portfolio.prices, snapshot.numeraire, snapshot.native_token}
-    vouched = usable & np.array([token in named for token in book.tokens], dtype=np.bool_)
-    pool, token, other, depth, agrees = _sources(book, _prices(valuation, book))
-    trusted = usable
-    while True:
-        counted = trusted[other] & trusted[token]
-        deepest = np.zeros(len(book.tokens))
-        np.maximum.at(deepest, token[counted], depth[counted])
-        good = counted & agrees & (depth >= SOURCE_SHARE * deepest[token])
-        pairs = np.unique(np.stack((token[good], pool[good])), axis=1)
-        sources = np.bincount(pairs[0], minlength=len(book.tokens))
-        left = trusted & (vouched | (sources >= SOURCES))
-        if (left == trusted).all():
-            return trusted
-        trusted = left
-
-
-def _sources(book: Book, prices: Floats) -> tuple[np.ndarray, ...]:
-    """(pool, token, other token, value of the depth, whether the pool's own price of the token is the
-    reference price) of every ordered pair of tokens of every pool."""
-    sold, bought = prices[book.sold], prices[book.bought]
-    begin = book.first[:-1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = book.edges[begin] ** 2 * sold / bought
-        agrees = np.abs(np.log(ratio)) <= AGREEMENT
-        depth = book.liquidity[begin] * np.sqrt(sold) * np.sqrt(bought)
-    rows = [(book.ladder_pool, book.bought, book.sold, depth, agrees)]
-    for b in range(len(book.basin_pool)):
-        entries = np.arange(book.start[b], book.start[b + 1])
-        with np.errstate(divide="ignore"):
-            scaled = np.log(book.balance[entries] * prices[book.token[entries]] / book.weight[entries])
-        pairs = np.array(list(permutations(range(len(entries)), 2)))
-        one, other = entries[pairs[:, 0]], entries[pairs[:, 1]]
-        with np.errstate(invalid="ignore"):
-            near = np.abs(scaled[pairs[:, 0]] - scaled[pairs[:, 1]]) <= AGREEMENT
-        value = book.balance[one] * prices[book.token[one]]
-        rows.append((np.full(len(one), book.basin_pool[b]), book.token[one], book.token[other], value, near))
-    return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
 
 
 def _with_tokens(book: Book, terms: Terms, known: Flags) -> Terms:
