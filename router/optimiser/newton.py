@@ -52,6 +52,15 @@ NEAR, PATIENCE = 1e-6, 6
 
 
 @compiled
+def dot(one: Floats, other: Floats) -> float:
+    """Sum of the products; numba's own would need SciPy, and its order of summation is the machine's."""
+    total = 0.0
+    for place in range(len(one)):
+        total += one[place] * other[place]
+    return total
+
+
+@compiled
 def empty_response(pools: Arrays) -> Response:
     ladders, basins, entries = len(pools.sold), len(pools.basin_keep), len(pools.token)
     return Response(
@@ -209,21 +218,21 @@ def conjugate_gradients(
     z = rest / whole
     way = z.copy()
     along = np.empty(len(side))
-    product = np.dot(rest, z)
+    product = dot(rest, z)
     goal = tolerance * tolerance * product
     for _ in range(MOST_TURNS):
         if product <= goal:
             break
         times_laplacian(way, u, pools, at, weights, along)
         along = along / total + extra * way
-        curvature = np.dot(way, along)
+        curvature = dot(way, along)
         if not curvature > 0:
             break
         step = product / curvature
         x += step * way
         rest -= step * along
         z = rest / whole
-        new = np.dot(rest, z)
+        new = dot(rest, z)
         way = z + (new / product) * way
         product = new
     return x
@@ -269,7 +278,7 @@ def descend(
         imbalance is infinite where the prices prove that nothing of the target can be reached.
     """
     n = len(held)
-    u = start / np.dot(wanted, start)
+    u = start / dot(wanted, start)
     at, trial = empty_response(pools), empty_response(pools)
     net, new_net = np.empty(n), np.empty(n)
     slope = np.empty(n)
@@ -279,7 +288,7 @@ def descend(
     loose = LOOSE_LARGE if n > LARGE else LOOSE
     while taken < steps:
         if fresh:
-            total = np.dot(held, u) + respond(u, pools, 1.0, blur, ghost, net, at)
+            total = dot(held, u) + respond(u, pools, 1.0, blur, ghost, net, at)
             fresh = False
         if not total > 0:
             residual = np.inf
@@ -318,10 +327,10 @@ def descend(
             if widest > WIDEST:
                 move *= WIDEST / widest
             new = u * np.exp(move)
-            new /= np.dot(wanted, new)
-            new_total = np.dot(held, new) + respond(new, pools, 1.0, blur, ghost, new_net, trial)
+            new /= dot(wanted, new)
+            new_total = dot(held, new) + respond(new, pools, 1.0, blur, ghost, new_net, trial)
             taken += 1
-            if log(new_total / total) <= DESCENT * np.dot(slope, move) + NOISE:
+            if log(new_total / total) <= DESCENT * dot(slope, move) + NOISE:
                 accepted = True
                 break
         if not accepted and ghost > 0:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from router.optimiser.compiled import compiled
 from router.optimiser.kernels import Arrays, Floats, Ints, most_profit, respond
 from router.optimiser.market import Flags, Market
-from router.optimiser.newton import descend, empty_response
+from router.optimiser.newton import descend, dot, empty_response
 
 States = npt.NDArray[np.int8]
 
@@ -242,8 +242,8 @@ def surpluses(pools: Arrays, units: Units, u: Floats) -> Floats:
 @compiled
 def proven(pools: Arrays, held: Floats, wanted: Floats, u: Floats) -> float:
     """The bound that u proves, rounded up."""
-    unit = np.dot(wanted, u)
-    return float((np.dot(held, u) + most_profit(u, pools, unit, 0.0)) / unit * (1 + MARGIN))
+    unit = dot(wanted, u)
+    return float((dot(held, u) + most_profit(u, pools, unit, 0.0)) / unit * (1 + MARGIN))
 
 
 @compiled
@@ -270,7 +270,7 @@ def relax(
     fits, _ = reachable(few, some_held, some_wanted)
     if not fits:
         return Relaxed(-np.inf, start, np.zeros(len(units.cost)), 0.0)
-    u = start[columns] / np.dot(some_wanted, start[columns])
+    u = start[columns] / dot(some_wanted, start[columns])
     best, best_u, residual = proven(few, some_held, some_wanted, u), u, np.inf
     for k in range(len(blurs)):
         u, residual, _, _ = descend(
