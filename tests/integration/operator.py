@@ -65,7 +65,7 @@ def rebalance(*arguments: str | Path) -> Run:
 
 
 def process(
-    *arguments: str | Path, folder: Path | None = None, timeout: float = 60, **environment: str
+    *arguments: str | Path, folder: Path | None = None, timeout: float = 180, **environment: str
 ) -> Run:
     """Runs a command as a process, with nobody at its stdin."""
     done = subprocess.run(

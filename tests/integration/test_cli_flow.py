@@ -266,7 +266,7 @@ def test_a_stdout_that_takes_nothing_is_told(form: tuple[str, ...], workspace: W
     command = [COMMAND, "pools", "--config", str(workspace.config), *form]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=180
         )
     assert done.returncode == 2
     assert "No space left on device" in done.stderr

@@ -13,7 +13,7 @@ from tests.integration.operator import check_document, process
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, localnet: object) -> dict[str, Any]:
     path = tmp_path_factory.mktemp("demo") / "new" / "report.json"
-    done = process("demo", "--report", path, timeout=120)
+    done = process("demo", "--report", path, timeout=240)
     assert done.code == 0, done.stderr
     return dict(json.loads(path.read_text()))
 

@@ -100,7 +100,7 @@ def test_shell_blocks_run_in_their_order(folder: Path, chains: None) -> None:
             if line.startswith(SKIPPED) or words[:2] == ["rebalance", "localnet"]:
                 continue
             assert words[0] == "rebalance", f"README.md:{block.line}: {line}"
-            done = process(*words[1:], folder=folder, timeout=120)
+            done = process(*words[1:], folder=folder, timeout=240)
             assert done.code == 0, f"README.md:{block.line}: {line}\n{done.stderr}"
             ran += 1
     assert ran
@@ -113,7 +113,7 @@ def test_python_block(block: Block, folder: Path) -> None:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, f"README.md:{block.line}\n{done.stderr}"
