@@ -175,13 +175,12 @@ class Market:
 def market_of(book: Book, terms: Terms) -> Market:
     """All pools that the terms allow, a column for each token that they trade."""
     ladders = np.flatnonzero(terms.ladders)
-    usable = [
-        b
-        for b in range(len(book.basin_pool))
-        if terms.sells[book.start[b] : book.start[b + 1]].any()
-        and terms.buys[book.start[b] : book.start[b + 1]].any()
+    begins = book.start[:-1]
+    open_pools = [
+        np.add.reduceat(flags.astype(np.int64), begins) > 0 if len(begins) else np.zeros(0, dtype=np.bool_)
+        for flags in (terms.sells, terms.buys)
     ]
-    basins = np.array(usable, dtype=np.int64)
+    basins = np.flatnonzero(open_pools[0] & open_pools[1])
     touched = np.zeros(len(book.tokens), dtype=np.bool_)
     touched[book.sold[ladders]] = True
     touched[book.bought[ladders]] = True

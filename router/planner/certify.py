@@ -139,9 +139,10 @@ def _bound_of(market: Market, values: Mapping[Address, float], prices: Floats, b
 
 
 def _costless(market: Market) -> Market:
-    return replace(
-        market, terms=replace(market.terms, costs=np.zeros_like(market.terms.costs), tick_cost=0.0)
-    )
+    if not (market.terms.costs.any() or market.terms.tick_cost):
+        return market
+    terms = replace(market.terms, costs=np.zeros_like(market.terms.costs), tick_cost=0.0)
+    return replace(market, terms=terms)
 
 
 def _arbitrage(problem: Problem, bands: Bands) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import expm1, log1p
 
 from router.fixed_point import WAD
@@ -28,7 +29,8 @@ class Leg:
     amount_out: float
 
 
-def legs_of(solution: Solution) -> list[Leg]:
+@lru_cache(maxsize=8)
+def legs_of(solution: Solution) -> tuple[Leg, ...]:
     """One leg per pool and direction; a pool that trades several tokens at once becomes swaps of pairs."""
     names = solution.market.book.tokens
     legs: list[Leg] = []
@@ -39,7 +41,7 @@ def legs_of(solution: Solution) -> list[Leg]:
         else:
             (paid, got), (token_in, token_out) = trade.gains, tokens
             legs.append(Leg(trade.pool, token_in, token_out, -paid, got))
-    return legs
+    return tuple(legs)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
-from math import floor, inf, log1p, log10
+from math import floor, inf, log1p, log10, sqrt
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +24,7 @@ from router.optimiser.dual import Goal, Solution, at_rest
 from router.optimiser.kernels import Floats
 from router.optimiser.market import Flags, Market, Terms, market_of
 from router.plan import Exclusion
+from router.planner.exclusions import MISPRICED_CAP, PHANTOM, profits_at, without_mispriced, without_phantoms
 from router.planner.gas import TICK_GAS, GasPrice, least_cost
 from router.planner.trust import SOURCES, reference_prices, trusted_tokens, usable_tokens
 from router.planner.valuation import Valuation
@@ -31,11 +32,6 @@ from router.pools.base import Pool
 from router.portfolio import DEPTH_MOVE
 from router.tokens import Address
 
-MISPRICED_CAP = 0.03
-"""How much better than the reference prices a direction may pay: beyond, its price, the reference price or
-the token itself is not what it seems."""
-PHANTOM = 0.003
-"""Margin, fees paid, beyond which a direction's price is taken for a ghost of a dead or stale pool."""
 PHANTOM_ROUNDS = 60
 MATTERS = 1e-7
 """Share of the portfolio's value that a phantom must offer to be worth a name."""
@@ -95,26 +91,27 @@ def universe_of(valuation: Valuation, price: GasPrice) -> Universe:
     """The universe of a portfolio, remembered by the snapshot for the next plan: it depends on the policy,
     the gas price and the order of magnitude of the value, and hardly ever on what is held and wanted."""
     ends = frozenset(valuation.tokens)
-    whole = _remembered(valuation, ("admitted", _policy(valuation), frozenset()), lambda: _admit(valuation))
-    missing = ends.difference(whole.component)
-    if missing:
-        whole = _remembered(
-            valuation, ("admitted", _policy(valuation), missing), lambda: _admit(valuation, missing)
-        )
+    policy, portfolio = _policy(valuation), valuation.portfolio
+    core = _remembered(valuation, ("admitted", policy), lambda: _admit(valuation))
+    missing = ends.difference(core.component)
+    whole = _extended(valuation, core, missing) if missing else core
+    if whole is None:
+        whole = _remembered(valuation, ("admitted", policy, missing), lambda: _admit(valuation, missing))
+        core = whole
     touched = frozenset(whole.component[token] for token in ends if token in whole.component)
-    portfolio = valuation.portfolio
     scale = 10.0 ** floor(log10(valuation.value(valuation.tradable)))
     key = (
         "universe",
-        _policy(valuation),
-        missing,
+        policy,
+        frozenset() if core is not whole else missing,
         touched,
         scale,
         tuple(sorted((token, rule.max_impact_bps) for token, rule in portfolio.rules.items())),
         portfolio.max_depth_bps,
         (price.per_gas, price.per_byte, price.per_wei),
     )
-    return _remembered(valuation, key, lambda: _open(valuation, price, whole, touched, scale))
+    found = _remembered(valuation, key, lambda: _open(valuation, price, core, touched, scale))
+    return found if core is whole else _with_leaves(valuation, found, whole, missing, scale)
 
 
 def _remembered(valuation: Valuation, key: Hashable, make: Callable[[], _Kept]) -> _Kept:
@@ -139,10 +136,12 @@ class _Admission:
 
     Attributes:
         doubtful: how many tokens had too few price sources.
+        usable: by token of the book, whether the owner's lists allow it at all.
     """
 
     component: Mapping[Address, int]
     doubtful: int
+    usable: Flags
 
 
 def _admit(valuation: Valuation, ends: frozenset[Address] = frozenset()) -> _Admission:
@@ -155,7 +154,119 @@ def _admit(valuation: Valuation, ends: frozenset[Address] = frozenset()) -> _Adm
     )
     useful = swaps.subgraph(graph.passable(swaps, ends))
     component = {token: k for k, part in enumerate(graph.parts(useful)) for token in part}
-    return _Admission(component, int((usable & ~trusted).sum()))
+    return _Admission(component, int((usable & ~trusted).sum()), usable)
+
+
+def _extended(valuation: Valuation, core: _Admission, leaves: frozenset[Address]) -> _Admission | None:
+    """With ends that nothing has to pass through, each joined to what is admitted already by its own pools;
+    None where that is not all there is to it."""
+    book, touching = book_of(valuation), _touching(valuation)
+    component = dict(core.component)
+    waiting = {token for token in leaves if token in book.place and core.usable[book.place[token]]}
+    while waiting:
+        joined = set()
+        for token in sorted(waiting):
+            parts = {
+                component[other]
+                for k in touching[token]
+                if all(each == token or each in component for each in book.pools[k].tokens)
+                for other in book.pools[k].tokens
+                if other != token
+            }
+            if len(parts) > 1:
+                return None
+            if parts:
+                component[token] = parts.pop()
+                joined.add(token)
+        if not joined:
+            return None
+        waiting -= joined
+    return replace(core, component=component)
+
+
+def _with_leaves(
+    valuation: Valuation, core: Universe, whole: _Admission, leaves: frozenset[Address], scale: float
+) -> Universe:
+    """A universe with the pools of ends that nothing else passes through."""
+    book, before, touching = core.free.book, core.free.terms, _touching(valuation)
+    pools = sorted(
+        {
+            k
+            for token in leaves & whole.component.keys()
+            for k in touching[token]
+            if all(each in whole.component for each in book.pools[k].tokens)
+        }
+    )
+    entries = np.isin(np.repeat(book.basin_pool, np.diff(book.start)), pools)
+    own = replace(before, ladders=np.isin(book.ladder_pool, pools), sells=entries, buys=entries)
+    own, mispriced = without_mispriced(book, own)
+    terms = replace(
+        before,
+        ladders=before.ladders | own.ladders,
+        sells=before.sells | own.sells,
+        buys=before.buys | own.buys,
+    )
+    free = market_of(book, terms)
+    calm = _carried(core, free, pools)
+    excluded: list[Exclusion] = []
+    for _ in range(PHANTOM_ROUNDS):
+        zero = np.zeros(free.columns)
+        rest = Solution(free, Goal(zero, zero), calm, inf, 0.0, 0)
+        smaller, gone = without_phantoms(rest, scale * MATTERS)
+        if not gone:
+            break
+        calm, free, excluded = rest.start_for(smaller), smaller, excluded + gone
+    return replace(
+        core,
+        market=replace(
+            free,
+            terms=replace(
+                core.market.terms,
+                ladders=free.terms.ladders,
+                sells=free.terms.sells,
+                buys=free.terms.buys,
+            ),
+        ),
+        free=free,
+        calm=calm,
+        arbitrage=float(profits_at(free, calm).sum()),
+        excluded=(*core.excluded, *mispriced, *excluded),
+        component=whole.component,
+    )
+
+
+def _carried(core: Universe, market: Market, pools: Sequence[int]) -> Floats:
+    """Prices at rest by column of a larger market: of a token that is new, that of its deepest pool."""
+    book, value = market.book, market.terms.prices
+    rows: list[tuple[float, int, int, float]] = []
+    for k in np.flatnonzero(np.isin(book.ladder_pool, pools)):
+        sold, bought, begin = int(book.sold[k]), int(book.bought[k]), book.first[k]
+        depth = book.liquidity[begin] * sqrt(value[sold]) * sqrt(value[bought])
+        rows.append((depth, bought, sold, book.edges[begin] ** 2 * value[sold] / value[bought]))
+    for b in np.flatnonzero(np.isin(book.basin_pool, pools)):
+        for i, j in permutations(range(book.start[b], book.start[b + 1]), 2):
+            one, other = (book.balance[e] * value[book.token[e]] / book.weight[e] for e in (i, j))
+            rows.append((one * book.weight[i], int(book.token[i]), int(book.token[j]), other / one))
+    first, column = market.representatives, core.free.column
+    calm = np.where(column[first] >= 0, core.calm[np.maximum(column[first], 0)], np.nan)
+    for _, token, other, ratio in sorted(rows, reverse=True) * 2:
+        mine, its = market.column[token], market.column[other]
+        if mine >= 0 and its >= 0 and np.isnan(calm[mine]) and calm[its] * ratio > 0:
+            calm[mine] = calm[its] * ratio
+    return np.where(np.isnan(calm), 1.0, calm)
+
+
+def _touching(valuation: Valuation) -> Mapping[Address, list[int]]:
+    """By token, the places of its pools in the book; made once."""
+    memo = valuation.snapshot.memo
+    if "touching" not in memo:
+        found: dict[Address, list[int]] = {}
+        for k, pool in enumerate(book_of(valuation).pools):
+            for token in pool.tokens:
+                found.setdefault(token, []).append(k)
+        memo["touching"] = found
+    touching: Mapping[Address, list[int]] = memo["touching"]
+    return touching
 
 
 def _open(
@@ -166,7 +277,7 @@ def _open(
     known = np.zeros(len(book.tokens), dtype=np.bool_)
     known[[book.place[token] for token, part in admitted.component.items() if part in parts]] = True
     terms = _with_tokens(book, _terms(valuation, book, price), known)
-    terms, mispriced = _without_mispriced(book, terms)
+    terms, mispriced = without_mispriced(book, terms)
     free, calm, arbitrage, paying = _calmed(valuation, market_of(book, terms), scale)
     limited = _limited(valuation, book, free.terms)
     return Universe(
@@ -220,42 +331,6 @@ def _with_tokens(book: Book, terms: Terms, known: Flags) -> Terms:
     )
 
 
-def _without_mispriced(book: Book, terms: Terms) -> tuple[Terms, tuple[Exclusion, ...]]:
-    """Leaves out directions that pay too well at the reference prices. In a pool of several tokens, neither
-    may its token in be sold then, nor its token out be bought."""
-    sold, bought = terms.prices[book.sold], terms.prices[book.bought]
-    begin = book.first[:-1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate = book.keep / (book.edges[begin] ** 2 * sold / bought)
-        bad = terms.ladders & ~(rate <= 1 + MISPRICED_CAP)
-    sells, buys = terms.sells.copy(), terms.buys.copy()
-    found = [_direction(book, int(k), "mispriced") for k in np.flatnonzero(bad)]
-    for b in range(len(book.basin_pool)):
-        entries = range(book.start[b], book.start[b + 1])
-        if not terms.sells[entries.start]:
-            continue
-        depth = [book.balance[e] * terms.prices[book.token[e]] / book.weight[e] for e in entries]
-        for i, j in permutations(range(len(depth)), 2):
-            if not depth[j] / depth[i] * book.basin_keep[b] <= 1 + MISPRICED_CAP:
-                sells[entries[i]] = buys[entries[j]] = False
-        found += _shut(book, b, sells, buys, terms, "mispriced")
-    return replace(terms, ladders=terms.ladders & ~bad, sells=sells, buys=buys), tuple(found)
-
-
-def _direction(book: Book, ladder: int, reason: str) -> Exclusion:
-    pool = book.pools[book.ladder_pool[ladder]]
-    return Exclusion(pool.address, book.tokens[book.sold[ladder]], book.tokens[book.bought[ladder]], reason)
-
-
-def _shut(book: Book, b: int, sells: Flags, buys: Flags, before: Terms, reason: str) -> Iterator[Exclusion]:
-    """Directions of a basin that are no longer possible."""
-    entries = range(book.start[b], book.start[b + 1])
-    pool = book.pools[book.basin_pool[b]]
-    for i, j in permutations(entries, 2):
-        if before.sells[i] and before.buys[j] and not (sells[i] and buys[j]):
-            yield Exclusion(pool.address, book.tokens[book.token[i]], book.tokens[book.token[j]], reason)
-
-
 def _calmed(
     valuation: Valuation, market: Market, scale: float
 ) -> tuple[Market, Floats, float, tuple[Exclusion, ...]]:
@@ -274,7 +349,7 @@ def _calmed(
         held[_root(valuation, market)] = scale
         solution = at_rest(market, Goal(held, held / scale), calm)
         calm, paid = solution.prices, float(solution.profits.sum())
-        smaller, gone = _without_phantoms(solution, scale * MATTERS)
+        smaller, gone = without_phantoms(solution, scale * MATTERS)
         if not gone:
             break
         market, excluded = smaller, excluded + gone
@@ -289,48 +364,6 @@ def _root(valuation: Valuation, market: Market) -> int:
         if token in place and market.column[place[token]] >= 0:
             return int(market.column[place[token]])
     return 0
-
-
-def _without_phantoms(solution: Solution, least: float) -> tuple[Market, list[Exclusion]]:
-    """Leaves out the directions of the largest margins, beyond PHANTOM, of those that earn arbitrage more
-    than `least`; of equals, the one that pays more at the reference prices."""
-    market, book, profits = solution.market, solution.market.book, solution.profits
-    terms, count = market.terms, len(market.ladders)
-    margins, at_reference = _margins(solution), _profits_at_reference(market)
-    phantoms = [k for k in range(len(profits)) if profits[k] > least and margins[k] > PHANTOM]
-    order = sorted(phantoms, key=lambda k: (-round(float(margins[k]), 9), -at_reference[k], k))
-    ladders, sells, buys = terms.ladders.copy(), terms.sells.copy(), terms.buys.copy()
-    gone: list[Exclusion] = []
-    for k in order:
-        if gone and not margins[order[0]] / 2 < margins[k] < margins[order[0]] * (1 - 1e-6):
-            break
-        if k < count:
-            ladders[market.ladders[k]] = False
-            gone.append(_direction(book, int(market.ladders[k]), "phantom"))
-        else:
-            b = int(market.basins[k - count])
-            gain = solution.response.gain[market.arrays.start[k - count] : market.arrays.start[k - count + 1]]
-            sells[book.start[b] : book.start[b + 1]] &= gain >= 0
-            buys[book.start[b] : book.start[b + 1]] &= gain <= 0
-            gone += _shut(book, b, sells, buys, terms, "phantom")
-    return market_of(book, replace(terms, ladders=ladders, sells=sells, buys=buys)), gone
-
-
-def _margins(solution: Solution) -> Floats:
-    """Profit per value received, by ladder, then by basin."""
-    market, at = solution.market, solution.response
-    received = np.zeros(len(at.profit))
-    received[: len(market.ladders)] = solution.prices[market.arrays.bought] * at.got
-    gains = np.maximum(solution.prices[market.arrays.token] * at.gain, 0.0)
-    owner = np.repeat(np.arange(len(market.basins)), np.diff(market.arrays.start))
-    received[len(market.ladders) :] = np.bincount(owner, gains, minlength=len(market.basins))
-    return np.divide(at.profit, received, out=np.zeros_like(received), where=received > 0)
-
-
-def _profits_at_reference(market: Market) -> Floats:
-    """Of every pool, at the reference prices."""
-    zero = np.zeros(market.columns)
-    return Solution(market, Goal(zero, zero), np.ones(market.columns), inf, 0.0, 0).profits
 
 
 def _notes(

@@ -12,8 +12,9 @@ import pytest
 
 from router.plan import Exclusion, Plan
 from router.planner import plan
+from router.planner.exclusions import MISPRICED_CAP, PHANTOM
 from router.planner.gas import gas_price_of
-from router.planner.universe import MISPRICED_CAP, PHANTOM, Universe, universe_of
+from router.planner.universe import Universe, universe_of
 from router.planner.valuation import Valuation
 from router.pools.base import Pool
 from router.portfolio import Portfolio, TokenRule
@@ -225,3 +226,26 @@ def test_a_plan_after_other_plans_is_the_plan_on_a_fresh_snapshot(seed: int) -> 
     order = [*range(len(owners)), *Random(seed).sample(range(len(owners)), len(owners))]
     assert [answer(market, owners[k]) for k in order] == [fresh[k] for k in order]
     assert sum(isinstance(each, Plan) for each in fresh) > len(owners) / 2
+
+
+@pytest.mark.parametrize("wanted", [{"GOV": 1.0}, {"GOV": 0.5, "EUR": 0.5}, {"GOV": 0.3, "BTC": 0.7}])
+def test_ends_that_nothing_passes_through_join_what_is_admitted_already(
+    wanted: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools = [
+        v2(0, "USD", "ETH", 1e6),
+        v2(1, "USD", "BTC", 1e6),
+        v3(2, "ETH", "BTC", 5e5),
+        v2(3, "GOV", "ETH", 3e5),
+        weighted(4, {"EUR": 40, "USD": 60}, 4e5),
+    ]
+    owner = portfolio({"USD": 1e4}, wanted)
+    quick = plan(snapshot(pools), owner)
+    monkeypatch.setattr("router.planner.universe._extended", lambda *_: None)
+    whole = plan(snapshot(pools), owner)
+    assert pools_of(quick) == pools_of(whole)
+    assert quick.value_after == pytest.approx(whole.value_after, rel=1e-9)
+    assert quick.certificate is not None
+    assert whole.certificate is not None
+    assert quick.certificate.upper_bound == pytest.approx(whole.certificate.upper_bound, rel=1e-9)
+    assert quick.certificate.dual_prices.keys() == whole.certificate.dual_prices.keys()
