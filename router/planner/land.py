@@ -23,6 +23,7 @@ LEVEL = 1e-9
 """How far prices that are equal may differ."""
 STEADY = 1e-12
 """Change of the final value, as a share of it, below which the limits that it sets stand still."""
+LEAST_PRICE = 1e-300
 EXTREME = 1e12
 """A multiple of a price at which pools give, or take, all that they can."""
 SMALLEST_PART, CLOSER = 1e-12, 6
@@ -156,13 +157,14 @@ def _loose(
     if not inner:
         return {}
     column, places = solution.market.column, problem.places
-    level = solution.prices[column[places[inner[0]]]]
+    prices = np.maximum(solution.prices, LEAST_PRICE)
+    level = prices[column[places[inner[0]]]]
     found = {}
     for token, place in side.items():
         low, high = limits[token]
         if place == 0 or token in inner or low == high:
             continue
-        off = place * log(solution.prices[column[places[token]]] / level)
+        off = place * log(prices[column[places[token]]] / level)
         if off > LEVEL:
             found[token] = off
     return found

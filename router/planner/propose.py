@@ -19,7 +19,9 @@ from router.optimiser.prove import Prove
 from router.optimiser.prove import prove as close_gap
 from router.optimiser.support import choose
 from router.planner.certify import Evidence
+from router.planner.floor import best_single_path
 from router.planner.flows import Leg, legs_of, ordered
+from router.planner.gas import least_cost
 from router.planner.land import best_flows, unreachable
 from router.planner.problem import Problem, Share
 from router.tokens import Address
@@ -33,6 +35,8 @@ NEAR = 1e-3
 """Where the smoothing starts when a solution is adapted to a small change."""
 UNKNOT_ROUNDS = 12
 STRAIGHT_ROUNDS = 60
+WIDE = 1e-5
+"""A gap, as a share of the value, at which the best single path is tried as well: 0.1 bp."""
 LEAST_TAX, TAX_ROUNDS = 1e-5, 14
 """Of what is sold: the least that a pool is made to cost where a plan may have few legs only."""
 
@@ -79,7 +83,9 @@ def propose(
         limits + cut,
         chosen.proven,
     )
-    return [Proposal(solution, market, evidence, chosen.notes), *_at_wanted(problem, evidence)]
+    short = open_to_all.value + problem.kept - evidence.flows_net > WIDE * open_to_all.value
+    floor = _single_path(problem, evidence) if short else []
+    return [Proposal(solution, market, evidence, chosen.notes), *_at_wanted(problem, evidence), *floor]
 
 
 def _at_wanted(problem: Problem, evidence: Evidence) -> list[Proposal]:
@@ -93,6 +99,40 @@ def _at_wanted(problem: Problem, evidence: Evidence) -> list[Proposal]:
     except Infeasible:
         return []
     return [replace(each, evidence=replace(evidence, flows_net=each.evidence.flows_net)) for each in found]
+
+
+def _single_path(problem: Problem, evidence: Evidence) -> list[Proposal]:
+    """The best single path, where one token alone is sold and one bought: the floor for what is proposed."""
+    valuation, market = problem.valuation, problem.universe.market
+    book, shares = market.book, problem.shares
+    sold = [token for token, share in shares.items() if not share.most]
+    bought = [token for token, share in shares.items() if share.wanted and not share.band]
+    if len(sold) != 1 or len(bought) != 1 or len(shares) != 2:
+        return []
+    used = np.union1d(book.ladder_pool[market.ladders], book.basin_pool[market.basins])
+    path = best_single_path(
+        [book.pools[int(k)] for k in used],
+        sold[0],
+        bought[0],
+        valuation.tradable.get(sold[0], 0),
+        lambda token: valuation.prices.get(token, 0.0),
+        lambda pool: least_cost(pool, problem.price, valuation.snapshot),
+        {(each.pool, each.token_in, each.token_out) for each in problem.universe.excluded},
+    )
+    if path is None:
+        return []
+    hops = set(zip(path.pools, path.tokens, strict=True))
+    ladders = [
+        k
+        for k in market.ladders
+        if (book.pools[int(book.ladder_pool[k])].address, book.tokens[int(book.bought[k])]) in hops
+    ]
+    basins = [b for b in market.basins if book.pools[int(book.basin_pool[b])].address in path.pools]
+    few = market.only(np.array(ladders, dtype=np.int64), np.array(basins, dtype=np.int64), problem.ends)
+    solution = best_flows(problem, few)
+    if not solution.converged:
+        return []
+    return [Proposal(solution, few, replace(evidence, flows_net=_flows_net(problem, solution)))]
 
 
 @dataclass(frozen=True, slots=True)
