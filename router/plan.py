@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from router.fixed_point import BPS
 from router.program import Program
 from router.tokens import Address
 
@@ -111,6 +112,11 @@ class Certificate:
     base_gas: float = 0.0
     tick_gas: float = 0.0
     proven_net_bound: float | None = None
+
+    @property
+    def net_value(self) -> float:
+        """The plan's own value net of gas."""
+        return self.net_bound / (1 + self.gap_bps / BPS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ max_cost_bps = 200
 # Where the weights may end: "target" exactly, anywhere in the "band" of the tolerance, or, where rules keep
 # a token from its target, "nearest" to it.
 landing = "target"
-# Pools are left out that would pay more than this, of the portfolio's value, to who holds the target already.
+# Where the pools offer more arbitrage than this, of the portfolio's value, no flows go in a circle.
 max_arbitrage_bps = 0.05
 # The most swaps, and the most of any pool's depth, in one plan.
 # max_legs = 12

@@ -152,7 +152,7 @@ def show_certificate(plan: Plan) -> None:
     if proof is None:
         return
     parts = (proof.parts.gas, proof.parts.integers, proof.parts.bounds)
-    net_value = proof.net_bound / (1 + proof.gap_bps / BPS)
+    net_value = proof.net_value
     arbitrage_bps = proof.arbitrage / net_value * BPS if net_value else 0.0
     print_table(
         f"Certificate, landing: {plan.landing}",

@@ -88,6 +88,12 @@ class Solution:
     value: float
     steps: int
 
+    @classmethod
+    def at(cls, market: Market, prices: Floats) -> Solution:
+        """The trades at some prices, by column, that need not answer any goal."""
+        nothing = np.zeros(market.columns)
+        return cls(market, Goal(nothing, nothing), prices, np.inf, 0.0, 0)
+
     @property
     def converged(self) -> bool:
         """Whether the target is reached. Where it cannot be, the price of what no pool takes falls towards 0,
@@ -134,11 +140,7 @@ class Solution:
     def response(self) -> Response:
         """Of every pool, costs and their blur left out."""
         into = empty_response(self.market.arrays)
-        free = self.market.arrays._replace(
-            cost=np.zeros_like(self.market.arrays.cost),
-            basin_cost=np.zeros_like(self.market.arrays.basin_cost),
-        )
-        respond(self.prices, free, 1.0, 0.0, 0.0, np.empty(self.market.columns), into)
+        respond(self.prices, self.market.costless, 1.0, 0.0, 0.0, np.empty(self.market.columns), into)
         return into
 
     @cached_property
@@ -232,12 +234,7 @@ def _unsettled(found: Solution) -> tuple[bool, float]:
 
 def at_rest(market: Market, goal: Goal, start: Floats) -> Solution:
     """Prices near which the pools stand when nothing is traded: each pool pulls a little towards its own."""
-    arrays = market.arrays
-    free = arrays._replace(cost=np.zeros_like(arrays.cost), basin_cost=np.zeros_like(arrays.basin_cost))
-    prices, residual, value, steps = descend(
-        free, goal.held, goal.wanted, start, 0.0, 1.0, MOST_STEPS, TOLERANCE, LIGHT
-    )
-    return Solution(market, goal, prices, float(residual), float(value), int(steps))
+    return _descent(market, goal, start, 1.0, LIGHT)
 
 
 def _answered(found: Solution) -> Floats:
@@ -264,11 +261,9 @@ def _steepest(found: Solution) -> Floats:
     return best
 
 
-def _descent(market: Market, goal: Goal, start: Floats, ghost: float) -> Solution:
-    arrays = market.arrays
-    free = arrays._replace(cost=np.zeros_like(arrays.cost), basin_cost=np.zeros_like(arrays.basin_cost))
+def _descent(market: Market, goal: Goal, start: Floats, ghost: float, last: float = 0.0) -> Solution:
     prices, residual, value, steps = descend(
-        free, goal.held, goal.wanted, start, 0.0, float(ghost), MOST_STEPS, TOLERANCE, 0.0
+        market.costless, goal.held, goal.wanted, start, 0.0, float(ghost), MOST_STEPS, TOLERANCE, last
     )
     found = Solution(market, goal, prices, float(residual), float(value), int(steps))
     return replace(found, value=float(np.dot(goal.held, prices) + found.profits.sum()))

@@ -160,6 +160,18 @@ def ghost_basin(b: int, u: Floats, pools: Arrays, ghost: float, net: Floats, int
 
 
 @compiled
+def basin_move(level: float, fee: float, depth: float, low: float, high: float) -> tuple[float, bool, bool]:
+    """(change of the logarithm of one balance at a level, whether it follows the level, whether the pool is
+    paid)."""
+    down, up = level - depth, level + fee - depth
+    if down < 0 and low < 0:
+        return max(down, low), down > low, False
+    if up > 0 and high > 0:
+        return min(up, high), up < high, True
+    return 0.0, False, False
+
+
+@compiled
 def basin_level(b: int, u: Floats, pools: Arrays, depth: Floats) -> tuple[bool, float, float]:
     """(whether the basin trades, logarithm of the multiplier of its invariant, slack left by rounding). Sets
     `depth`, by entry, to the logarithm of value over weight."""
@@ -182,13 +194,9 @@ def basin_level(b: int, u: Floats, pools: Arrays, depth: Floats) -> tuple[bool, 
         slack, slope = 0.0, 0.0
         for i in range(count):
             e = begin + i
-            down, up = level - depth[i], level + fee - depth[i]
-            if down < 0 and pools.low[e] < 0:
-                slack += pools.weight[e] * max(down, pools.low[e])
-                slope += pools.weight[e] if down > pools.low[e] else 0.0
-            elif up > 0 and pools.high[e] > 0:
-                slack += pools.weight[e] * min(up, pools.high[e])
-                slope += pools.weight[e] if up < pools.high[e] else 0.0
+            change, free, _ = basin_move(level, fee, depth[i], pools.low[e], pools.high[e])
+            slack += pools.weight[e] * change
+            slope += pools.weight[e] if free else 0.0
         if abs(slack) <= LEVEL_ROUND_OFF * max(1.0, abs(level)):
             break
         if slack < 0:
@@ -293,14 +301,12 @@ def _respond_basins(
         fee, size = log(keep), exp(level)
         profit = size * slack
         for e in range(begin, end):
-            at, depth = u[pools.token[e]], depths[e - begin]
-            down, up = level - depth, level + fee - depth
-            if down < 0 and pools.low[e] < 0:
-                into.gain[e] = -pools.value[e] * expm1(max(down, pools.low[e]))
-                into.pull[e] = size * pools.weight[e] if down > pools.low[e] else 0.0
-            elif up > 0 and pools.high[e] > 0:
-                into.gain[e] = -pools.value[e] * expm1(min(up, pools.high[e])) / keep
-                into.pull[e] = size * pools.weight[e] if up < pools.high[e] else 0.0
+            at = u[pools.token[e]]
+            change, free, paid = basin_move(level, fee, depths[e - begin], pools.low[e], pools.high[e])
+            into.gain[e] = -pools.value[e] * expm1(change)
+            if paid:
+                into.gain[e] /= keep
+            into.pull[e] = size * pools.weight[e] if free else 0.0
             profit += at * into.gain[e]
         cost = pools.basin_cost[b] * unit
         over, share, bend = share_of(profit, cost, blur * cost)
@@ -380,11 +386,8 @@ def most_profit(u: Floats, pools: Arrays, unit: float, tick_cost: float) -> floa
         for e in range(pools.start[b], pools.start[b + 1]):
             worth, depth = u[pools.token[e]] * pools.value[e], depths[e - pools.start[b]]
             down, up = level - depth, level + fee - depth
-            gain = 0.0
-            if down < 0 and pools.low[e] < 0:
-                gain = -worth * expm1(max(down, pools.low[e]))
-            elif up > 0 and pools.high[e] > 0:
-                gain = -worth * expm1(min(up, pools.high[e])) / keep
+            change, _, paid = basin_move(level, fee, depth, pools.low[e], pools.high[e])
+            gain = -worth * expm1(change) / (keep if paid else 1.0)
             profit += gain + ROUND_OFF * (abs(gain) + size * pools.weight[e] * (abs(down) + abs(up)))
         total += max(0.0, profit - pools.basin_cost[b] * unit)
     return total

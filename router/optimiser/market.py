@@ -123,6 +123,12 @@ class Market:
         )
 
     @cached_property
+    def costless(self) -> Arrays:
+        """The arrays where using a pool costs nothing."""
+        arrays = self.arrays
+        return arrays._replace(cost=np.zeros_like(arrays.cost), basin_cost=np.zeros_like(arrays.basin_cost))
+
+    @cached_property
     def entries(self) -> Ints:
         """Places of the basins' entries in the book."""
         return _entries(self.basins, self.book.start)[1]
@@ -144,17 +150,13 @@ class Market:
 
     def only(self, ladders: Ints, basins: Ints, ends: Ints) -> Market:
         """Fewer pools, and no columns but those that these pools and the ends (tokens of the book) touch."""
-        book = self.book
-        touched = np.zeros(len(self.column), dtype=np.bool_)
-        touched[book.sold[ladders]] = True
-        touched[book.bought[ladders]] = True
-        touched[book.token[_entries(basins, book.start)[1]]] = True
+        touched = _touched(self.book, ladders, basins)
         touched[ends] = True
         old = np.unique(self.column[touched])
         new = np.full(self.columns + 1, -1, dtype=np.int64)
         new[old] = np.arange(len(old))
         column = np.where(touched, new[self.column], -1)
-        return Market(book, self.terms, column, len(old), ladders, basins)
+        return Market(self.book, self.terms, column, len(old), ladders, basins)
 
     def joined(self, tokens: Sequence[int]) -> Market:
         """These tokens of the book in one column."""
@@ -181,12 +183,18 @@ def market_of(book: Book, terms: Terms) -> Market:
         for flags in (terms.sells, terms.buys)
     ]
     basins = np.flatnonzero(open_pools[0] & open_pools[1])
+    touched = _touched(book, ladders, basins)
+    column = np.where(touched, np.cumsum(touched) - 1, -1)
+    return Market(book, terms, column.astype(np.int64), int(touched.sum()), ladders, basins)
+
+
+def _touched(book: Book, ladders: Ints, basins: Ints) -> Flags:
+    """By token of the book, whether these pools trade it."""
     touched = np.zeros(len(book.tokens), dtype=np.bool_)
     touched[book.sold[ladders]] = True
     touched[book.bought[ladders]] = True
     touched[book.token[_entries(basins, book.start)[1]]] = True
-    column = np.where(touched, np.cumsum(touched) - 1, -1)
-    return Market(book, terms, column.astype(np.int64), int(touched.sum()), ladders, basins)
+    return touched
 
 
 @compiled

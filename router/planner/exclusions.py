@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
-from math import inf
 
 import numpy as np
 
 from router.optimiser.book import Book
-from router.optimiser.dual import Goal, Solution
+from router.optimiser.dual import Solution
 from router.optimiser.kernels import Floats
 from router.optimiser.market import Flags, Market, Terms, market_of
 from router.plan import Exclusion
@@ -82,8 +81,7 @@ def _margins(solution: Solution) -> Floats:
 
 def profits_at(market: Market, prices: Floats) -> Floats:
     """Of every pool, at prices by column."""
-    zero = np.zeros(market.columns)
-    return Solution(market, Goal(zero, zero), prices, inf, 0.0, 0).profits
+    return Solution.at(market, prices).profits
 
 
 def _direction(book: Book, ladder: int, reason: str) -> Exclusion:

@@ -253,4 +253,4 @@ def _at_price(problem: Problem, token: Address, price: float) -> float:
     market, place = problem.market, problem.places[token]
     prices = np.ones(market.columns)
     prices[market.column[place]] = price
-    return float(Solution(market, problem.goal(market), prices, 0.0, 0.0, 0).added[place])
+    return float(Solution.at(market, prices).added[place])

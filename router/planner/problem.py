@@ -141,8 +141,8 @@ class Problem:
 
     def _exact(self, value: float, inset: float) -> dict[Address, float]:
         """The wanted shares, where none would take what may only be bought, or add to what may only be sold:
-        such tokens keep what they have, and the others divide the rest. Of what is reserved a hair more than
-        nothing is left."""
+        such tokens keep what they have, the others divide the rest, which may be less than nothing; what
+        is not wanted takes no part. Of what is reserved a hair more than nothing is left."""
         aims = {
             token: max(share.wanted, self._spare(token, value, inset)) for token, share in self.shares.items()
         }
@@ -150,9 +150,8 @@ class Problem:
         while True:
             left = 1.0 - sum(stuck.values())
             total = sum(aim for token, aim in aims.items() if token not in stuck)
-            found = {
-                token: stuck[token] if token in stuck else aim / total * left for token, aim in aims.items()
-            }
+            each = left / total if total else 0.0
+            found = {token: stuck[token] if token in stuck else aim * each for token, aim in aims.items()}
             more = {
                 token: self.held[token] / value
                 for token in found

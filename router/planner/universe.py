@@ -210,23 +210,14 @@ def _with_leaves(
     calm = _carried(core, free, pools)
     excluded: list[Exclusion] = []
     for _ in range(PHANTOM_ROUNDS):
-        zero = np.zeros(free.columns)
-        rest = Solution(free, Goal(zero, zero), calm, inf, 0.0, 0)
+        rest = Solution.at(free, calm)
         smaller, gone = without_phantoms(rest, scale * MATTERS)
         if not gone:
             break
         calm, free, excluded = rest.start_for(smaller), smaller, excluded + gone
     return replace(
         core,
-        market=replace(
-            free,
-            terms=replace(
-                core.market.terms,
-                ladders=free.terms.ladders,
-                sells=free.terms.sells,
-                buys=free.terms.buys,
-            ),
-        ),
+        market=replace(free, terms=_limited(valuation, book, free.terms)),
         free=free,
         calm=calm,
         arbitrage=float(profits_at(free, calm).sum()),

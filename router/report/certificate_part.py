@@ -29,7 +29,7 @@ def certificate_part(view: View) -> Iterator[Html]:
 
 
 def _rows(plan: Plan, proof: Certificate) -> list[tuple[str, str, str]]:
-    net = proof.net_bound / (1 + proof.gap_bps / BPS)
+    net = proof.net_value
     gap = proof.net_bound - net
     parts = proof.parts
     return [

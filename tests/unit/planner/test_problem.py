@@ -74,6 +74,15 @@ def test_what_may_only_be_sold_is_not_added_to() -> None:
     assert "BTC" not in limits(posed)
 
 
+def test_a_value_below_that_of_what_is_kept_leaves_nothing_for_the_rest() -> None:
+    rules = ruled(USD=TokenRule(Trade.BUY), ETH=TokenRule(Trade.BUY))
+    held = {"USD": 31131.453042016692, "ETH": 9415.272998617223, "BTC": 1306.1021586368856}
+    posed = problem(held, {"USD": 0.75, "ETH": 0.25}, landing=Landing.NEAREST, rules=rules)
+    found = limits(posed, 40_000)
+    assert found["BTC"] == (0.0, 0.0)
+    assert found["USD"] == pytest.approx((held["USD"] / 40_000,) * 2)
+
+
 def test_the_shares_of_what_moves_add_up_to_one() -> None:
     rules = ruled(BTC=TokenRule(Trade.BUY), USD=TokenRule(Trade.SELL))
     posed = problem({**HELD, "BTC": 1.7999e4}, WANTED, rules=rules)
