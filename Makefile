@@ -54,7 +54,7 @@ artifacts: contracts ## Copy the executor's ABI and bytecode into the package
 	python scripts/artifacts.py
 
 lock: .venv/.ready ## Rewrite requirements/dev.lock from pyproject.toml
-	pip-compile -q --extra dev --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
+	pip-compile -q --extra dev --extra strategy --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --strip-extras --no-header -o requirements/dev.lock pyproject.toml
 
 clean: ## Remove everything that can be made again, dependencies included
