@@ -15,7 +15,7 @@ SOURCES := $(shell find contracts interfaces -name '*.sol' 2>/dev/null)
 QUOTES ?= ../shared/data/quotes
 STATES ?= ../shared/data/pool-states
 
-.PHONY: help setup contracts demo test check format parity bench artifacts lock clean
+.PHONY: help setup contracts demo test explore check format parity bench artifacts lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: setup contracts ## Run the main job on a local chain: drift, plan, simulat
 test: setup contracts ## Run every test
 	pytest -q
 	brownie test tests/brownie -p no:cacheprovider
+
+explore: setup ## Run the property tests on examples never tried before
+	pytest -q --hypothesis-profile=explore tests/unit tests/parity
 
 check: setup contracts ## Formatters, linters, types, floors, artifacts
 	ruff check . && ruff format --check .

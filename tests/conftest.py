@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from router.localnet import Localnet, start_localnet
 
 collect_ignore = ["brownie"]
 """That tier needs Brownie's plugin, which is off here: `brownie test` runs it."""
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile("same")
+"""Every run tries the same examples, so what fails is the change's own; `make explore` looks for new ones."""
 
 
 @pytest.fixture(scope="session")
