@@ -1,1 +1,1 @@
-"""When to rebalance, to what, and whether it pays. Pure: time, prices and costs come in as arguments."""
+"""When to rebalance, to what, and whether it pays: pure functions of portfolio, prices, costs and time."""
