@@ -5,6 +5,11 @@
         EncodingError          a program that has no wire form
         MalformedPayload       bytes that are no program; says at which offset
         Infeasible             no trade reaches the target: no pool, no path, or not enough liquidity
+          InfeasibleWeights    no weights lie within the floors, caps and budget asked for
+        InsufficientHistory    fewer rows than a rule or a forecast needs
+        NotFinite              NaN or infinity where a number is needed
+        SingularCovariance     a covariance that is no positive definite matrix
+        Unaffordable           weights that cost more than the portfolio is worth
       PoolError                an AMM would refuse this trade
         InsufficientLiquidity  asked for more than the pool can pay, or pushed past its last tick
         RatioExceeded          more of a balance than the pool lets one swap move
@@ -57,6 +62,26 @@ class InputError(RouterError):
 
 class Infeasible(InputError):  # noqa: N818 - networkx and every solver call the condition by this name
     """No trade reaches the target. The message names the binding token and the most that can be reached."""
+
+
+class InfeasibleWeights(Infeasible):
+    """No weights lie within the floors, caps and budget asked for. The message names the limits and their sum."""
+
+
+class InsufficientHistory(InputError):  # noqa: N818
+    """Fewer rows than a rule or a forecast needs. The message says how many it needs."""
+
+
+class NotFinite(InputError):  # noqa: N818
+    """NaN or infinity where a number is needed. The message names the first place."""
+
+
+class SingularCovariance(InputError):  # noqa: N818
+    """A covariance that is no positive definite matrix: a riskless or a redundant asset, or too few rows."""
+
+
+class Unaffordable(InputError):  # noqa: N818
+    """Weights that, with the cost of reaching them, are worth more than the portfolio."""
 
 
 class PoolError(RouterError):
