@@ -65,7 +65,7 @@ class Infeasible(InputError):  # noqa: N818 - networkx and every solver call the
 
 
 class InfeasibleWeights(Infeasible):
-    """No weights lie within the floors, caps and budget asked for. The message names the limits and their sum."""
+    """No weights lie within the floors, caps and budget asked for. The message names them and their sum."""
 
 
 class InsufficientHistory(InputError):  # noqa: N818
