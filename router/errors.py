@@ -8,6 +8,14 @@
           InfeasibleWeights    no weights lie within the floors, caps and budget asked for
         InsufficientHistory    fewer rows than a rule or a forecast needs
         NotFinite              NaN or infinity where a number is needed
+        PriceSeriesError       recorded prices that no backtest can be run on; says which asset and when
+          MissingPrice         no price where others have one
+          NonPositivePrice
+          PriceJump            a change that looks like a split, or like another unit
+          PriceGap             no rows for much longer than usual
+          DuplicatedTime
+          UnsortedTimes
+          MixedTimeZones       some times with a zone and some without, or several zones
         SingularCovariance     a covariance that is no positive definite matrix
         Unaffordable           weights that cost more than the portfolio is worth
       PoolError                an AMM would refuse this trade
@@ -18,7 +26,17 @@
       GuardRefused             a safety rule said no before anything was sent
         StaleSimulation        the block simulated on is too old
         SimulationMismatch     the simulation ran, and its figures are not the plan's
-        StalePrice             an oracle's answer is older than the limit
+        BrokenMarket           the market, or what is known of it, is not fit for this trade
+          InvalidPrice         an answer that is no price: zero, negative, not a number, from the future
+          StalePrice           an oracle's answer is older than the limit
+          TooFewSources        a price that too few sources stand behind
+          SourcesDisagree      sources of one price that are far apart
+          PriceJumped          a price far from the one last accepted
+          SequencerDown        a rollup whose sequencer is down, or only just back
+          DepthExceeded        a trade that takes too much of a pool's depth
+          PoolAwayFromOracle   a trade that leaves a pool far from the oracle's price
+          LiquidationInReach   a trade that moves a pool past a price at which others are liquidated
+        HealthTooLow           a debt whose health factor is below the least allowed
       ExecutionReverted        the transaction reverts; carries the decoded reason
         ExecutorRevert         one class for each error of the executor, in `router.reverts`
       ChainError               the node, or what it answered
@@ -34,7 +52,7 @@ Each class carries the exit code that the command line documents.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class RouterError(Exception):
@@ -74,6 +92,38 @@ class InsufficientHistory(InputError):  # noqa: N818
 
 class NotFinite(InputError):  # noqa: N818
     """NaN or infinity where a number is needed. The message names the first place."""
+
+
+class PriceSeriesError(InputError):
+    """Recorded prices that no backtest can be run on. The message names the asset and the time."""
+
+
+class MissingPrice(PriceSeriesError):  # noqa: N818
+    """No price in a row where other assets may have one."""
+
+
+class NonPositivePrice(PriceSeriesError):  # noqa: N818
+    """A price of zero or below."""
+
+
+class PriceJump(PriceSeriesError):  # noqa: N818
+    """A change between two rows that looks like a split or like another unit."""
+
+
+class PriceGap(PriceSeriesError):  # noqa: N818
+    """Two rows that lie many times the usual interval apart."""
+
+
+class DuplicatedTime(PriceSeriesError):  # noqa: N818
+    """Two rows of one time."""
+
+
+class UnsortedTimes(PriceSeriesError):  # noqa: N818
+    """A row that is earlier than the one before it."""
+
+
+class MixedTimeZones(PriceSeriesError):
+    """Some times carry a zone and some do not, or they carry several."""
 
 
 class SingularCovariance(InputError):  # noqa: N818
@@ -120,8 +170,84 @@ class SimulationMismatch(GuardRefused):
     """The simulated amounts differ from the plan's."""
 
 
-class StalePrice(GuardRefused):
-    """An oracle's answer is older than the limit. The message names the token and the feed."""
+class BrokenMarket(GuardRefused):
+    """The market, or what is known of it, is not fit for this trade.
+
+    Attributes:
+        token, source: what it is about; "" where that is nothing or several.
+        found, limit: the figure and what it should be, in the unit that the message names.
+        also: faults found beside this one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        token: str = "",
+        source: str = "",
+        found: float | None = None,
+        limit: float | None = None,
+        also: Sequence[BrokenMarket] = (),
+    ) -> None:
+        self.token, self.source, self.found, self.limit = token, source, found, limit
+        self.also = tuple(also)
+        self.message = message
+        super().__init__("; ".join([message, *(fault.message for fault in self.also)]))
+
+    def along_with(self, others: Sequence[BrokenMarket]) -> BrokenMarket:
+        """The same fault, with others to be raised at once."""
+        return type(self)(
+            self.message,
+            token=self.token,
+            source=self.source,
+            found=self.found,
+            limit=self.limit,
+            also=others,
+        )
+
+
+class InvalidPrice(BrokenMarket):
+    """An answer that is no price: zero, negative, not a number, or from the future."""
+
+
+class StalePrice(BrokenMarket):
+    """An oracle's answer is older than the limit, both in seconds. The message names token and feed."""
+
+
+class TooFewSources(BrokenMarket):
+    """A price that fewer usable sources stand behind than asked for."""
+
+
+class SourcesDisagree(BrokenMarket):
+    """Sources of one price that are further apart, in bp of their median, than allowed. Names those off."""
+
+
+class PriceJumped(BrokenMarket):
+    """A price further from the one last accepted, in bp of that, than allowed."""
+
+
+class SequencerDown(BrokenMarket):
+    """A rollup whose sequencer is down, or has been up for fewer seconds than the grace period."""
+
+
+class DepthExceeded(BrokenMarket):
+    """A trade that takes more of a pool's depth, in bp of it, than allowed."""
+
+
+class PoolAwayFromOracle(BrokenMarket):
+    """A trade that leaves a pool further from the oracle's price, in bp of that, than allowed."""
+
+
+class LiquidationInReach(BrokenMarket):
+    """A trade that moves a pool's price past one at which a large position is liquidated."""
+
+
+class HealthTooLow(GuardRefused):
+    """A debt whose health factor is below the least allowed."""
+
+    def __init__(self, message: str, *, found: float, limit: float) -> None:
+        self.found, self.limit = found, limit
+        super().__init__(message)
 
 
 class ExecutionReverted(RouterError):  # noqa: N818

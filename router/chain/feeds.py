@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
 
 from router.chain.abi import DECIMALS, LATEST_ROUND
 from router.chain.view import View
 from router.documents.deployment import DeployedToken
-from router.errors import InconsistentAnswer, StalePrice
+from router.errors import InconsistentAnswer
+from router.strategy.feeds import DAILY_HEARTBEAT, PriceReading, find_stale, require
 from router.tokens import Address
 
-MAX_FEED_AGE_SECONDS = 25 * 3600
-"""Oldest answer taken: the slowest feeds are written every 24 hours, whatever the price does."""
+MAX_FEED_AGE_SECONDS = int(DAILY_HEARTBEAT.total_seconds())
+"""Oldest answer taken."""
 PRICE_DIGITS = 30
 """Significant digits of a price."""
 
@@ -53,12 +55,19 @@ def _dollars(view: View, feeds: Mapping[Address, Address], max_age_seconds: int)
             raise InconsistentAnswer(
                 f"latestRoundData of {feed}: the price of {token} is {answer}, {age} seconds old"
             )
-        if age > max_age_seconds:
-            raise StalePrice(
-                f"the price of {token} from feed {feed} is {age} seconds old, more than {max_age_seconds}"
-            )
-        dollars[token] = Fraction(answer, 10 ** answers.one(DECIMALS.call(feed)))
+        price = Fraction(answer, 10 ** answers.one(DECIMALS.call(feed)))
+        now = _time(view.block.timestamp)
+        written = PriceReading(f"feed {feed}", token, float(price), now - timedelta(seconds=age))
+        require(find_stale(written, now, timedelta(seconds=max_age_seconds)))
+        dollars[token] = price
     return dollars
+
+
+def _time(timestamp: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(timestamp, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise InconsistentAnswer(f"the block's timestamp is {timestamp}, which is no time") from None
 
 
 def _text(price: Fraction) -> str:
