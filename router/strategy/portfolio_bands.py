@@ -6,7 +6,7 @@ each row is a band for a drift in that direction; n rows overlap, as weights hav
 
 Gas is not divided: whichever weight meets its trigger first pays for the transaction, and the others join
 it for nothing. That is nearly the best for independent assets: triggers are 2 % wider than the best ones with
-two of them, 4 % with three, 7 % with six (simulated); gas divided evenly would make them 14 %, 21 % and 31 %
+two of them, 3 % with three, 7 % with six (simulated); gas divided evenly would make them 14 %, 22 % and 32 %
 too narrow. So figures of `gas` do not add up over rows: each is for a portfolio in which only one drifts.
 """
 
