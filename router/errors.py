@@ -37,6 +37,7 @@
           PoolAwayFromOracle   a trade that leaves a pool far from the oracle's price
           LiquidationInReach   a trade that moves a pool past a price at which others are liquidated
         HealthTooLow           a debt whose health factor is below the least allowed
+        Unsolved               a convex program that its solver found no answer to
       ExecutionReverted        the transaction reverts; carries the decoded reason
         ExecutorRevert         one class for each error of the executor, in `router.reverts`
       ChainError               the node, or what it answered
@@ -248,6 +249,10 @@ class HealthTooLow(GuardRefused):
     def __init__(self, message: str, *, found: float, limit: float) -> None:
         self.found, self.limit = found, limit
         super().__init__(message)
+
+
+class Unsolved(GuardRefused):
+    """A solver gave no answer to a convex program. The message holds its status."""
 
 
 class ExecutionReverted(RouterError):  # noqa: N818

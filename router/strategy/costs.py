@@ -119,23 +119,26 @@ class MarketCost:
     Attributes:
         assets: in the order of every array of weights.
         buys, sells: by asset.
-        fixed: gas and loan premium of any trade at all, a share of net asset value.
+        fixed: of any trade at all: gas, and what a loan costs whatever its size; a share of net asset value.
+        premium_rate: of a loan of what is sold, per unit of value.
 
     Raises:
-        InputError: as many curves as assets are needed; `fixed` should be at least 0.
+        InputError: as many curves as assets are needed; `fixed` and the rate should be at least 0.
     """
 
     assets: tuple[str, ...]
     buys: tuple[CostCurve, ...]
     sells: tuple[CostCurve, ...]
     fixed: float = 0.0
+    premium_rate: float = 0.0
 
     def __post_init__(self) -> None:
         for name, curves in (("buys", self.buys), ("sells", self.sells)):
             if len(curves) != len(self.assets):
                 raise InputError(f"{len(curves)} curves for {len(self.assets)} assets", path=name)
-        if not (isfinite(self.fixed) and self.fixed >= 0):
-            raise InputError(f"should be a number of at least 0, not {self.fixed}", path="fixed")
+        for name, value in (("fixed", self.fixed), ("premium_rate", self.premium_rate)):
+            if not (isfinite(value) and value >= 0):
+                raise InputError(f"should be a number of at least 0, not {value}", path=name)
 
     @classmethod
     def proportional(
@@ -155,9 +158,19 @@ class MarketCost:
         return cls(tuple(assets), curves, curves, fixed)
 
     def variable(self, trade: Floats) -> float:
-        """Cost of a change of weights, without the fixed part."""
+        """Cost of a change of weights: fees, impact and premium, without the fixed part."""
         sides = zip(trade.tolist(), self.buys, self.sells, strict=True)
-        return sum((buy if change > 0 else sell).at(abs(change)) for change, buy, sell in sides if change)
+        curves = sum((buy if change > 0 else sell).at(abs(change)) for change, buy, sell in sides if change)
+        return curves + self.premium(trade)
+
+    def fees(self, trade: Floats) -> float:
+        """Of the variable cost, what each asset's first unit costs times all units; the rest is impact."""
+        sides = zip(trade.tolist(), self.buys, self.sells, strict=True)
+        return sum((buy if change > 0 else sell).slope(0.0) * abs(change) for change, buy, sell in sides)
+
+    def premium(self, trade: Floats) -> float:
+        """Of the variable cost, what the loan of what is sold costs."""
+        return self.premium_rate * float(-trade[trade < 0].sum()) if self.premium_rate else 0.0
 
     def of(self, trade: Floats) -> float:
         """Cost of a change of weights, the fixed part with it; 0 where nothing trades."""
