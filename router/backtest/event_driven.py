@@ -1,0 +1,89 @@
+"""One row after the other, for any policy.
+
+A policy is shown a copy of the past that holds nothing later, so no decision can depend on what comes.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from router.backtest import kernel
+from router.backtest.ledger import Ledger, stop_of
+from router.backtest.policies import Observation, Policy
+from router.backtest.study import Backtest
+from router.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+_Kind = TypeVar("_Kind", bound=np.generic)
+
+WEIGHT_ROUNDING = 1e-6
+"""How far a policy's landing may sum from 1; cash takes the difference."""
+
+
+def run_event_driven(study: Backtest, policy: Policy) -> Ledger:
+    """A run of any policy.
+
+    Raises:
+        InputError: the policy lands on weights that are negative or don't sum to 1.
+    """
+    values, targets, net = study.values, study.weights, study.convention == "net_of_fee"
+    tables = study.tables.for_kernel()
+    seen = np.full(study.prices.values.shape, np.nan)
+    prices, times = _unwritable(seen), np.full(len(values), np.datetime64("NaT"), "datetime64[us]")
+    units = np.zeros(values.shape[1])
+    units[-1] = study.initial
+    traded, parts = np.zeros(len(units) - 1), np.zeros(4)
+    log: list[tuple[int, Floats, Floats, Floats]] = []
+    stop = None
+    interval = study.prices.interval_years
+    for row in range(len(values)):
+        seen[row], times[row] = study.prices.values[row], study.prices.times[row]
+        held = units * values[row]
+        nav = sum(held.tolist())
+        observation = Observation(
+            row=row,
+            times=_unwritable(times)[: row + 1],
+            prices=prices[: row + 1],
+            weights=_unwritable(held / nav),
+            targets=targets,
+            nav=nav,
+            traded=log[-1][0] if log else None,
+            assets=study.assets,
+            costs=study.costs,
+            risk_aversion=study.risk_aversion,
+            interval_years=interval,
+        )
+        landing = policy.decide(observation)
+        if landing is None:
+            continue
+        _check(landing, policy, row)
+        ended = kernel.rebalance_in_python(units, values[row], landing, tables, net, traded, parts)
+        if ended == kernel.DONE:
+            log.append((row, units.copy(), traded.copy(), parts.copy()))
+        stop = stop_of(ended, row)
+        if stop:
+            break
+    return Ledger(
+        np.array([row for row, *_ in log], dtype=np.int64),
+        np.array([each[1] for each in log]).reshape(len(log), len(units)),
+        np.array([each[2] for each in log]).reshape(len(log), len(traded)),
+        np.array([each[3] for each in log]).reshape(len(log), len(parts)),
+        stop,
+    )
+
+
+def _unwritable(array: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _check(landing: Floats, policy: Policy, row: int) -> None:
+    total = float(landing.sum())
+    if landing.min() < -WEIGHT_ROUNDING or not abs(total - 1) <= WEIGHT_ROUNDING:
+        raise InputError(
+            f"lands on weights of {landing.tolist()}, sum {total:.9g}, in row {row}", path=policy.name
+        )

@@ -1,0 +1,166 @@
+"""Prices from CSV and Parquet files on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from router.backtest.prices import Prices
+from router.backtest.repairs import Repairs, Table, checked, names_of
+from router.errors import InputError, InsufficientHistory, MixedTimeZones, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TIME_NAMES = ("time", "timestamp", "date", "datetime", "datetime_utc", "open_time", "day", "unix")
+EPOCH_UNITS = {"s": 10**9, "ms": 10**12, "us": 10**15, "ns": 10**18}
+"""Unit of a whole number as a time: the first whose bound is not reached before the year 5138."""
+MAX_FILE_BYTES = 2 * 1024**3
+
+
+def load_prices(
+    path: Path | str,
+    columns: Sequence[str] = (),
+    *,
+    time: str | None = None,
+    repair: bool = False,
+    keep_jumps: bool = False,
+) -> Prices:
+    """Reads and checks the prices of some columns of a file.
+
+    Args:
+        path: a local `.csv`, `.csv.gz` or `.parquet` file.
+        columns: price columns, each `COLUMN` or `ASSET=COLUMN`; all numeric ones where none is named. An
+            asset without a name of its own is called as its column, less `_close` or `_price`.
+        time: the time column; found by its name where absent. Times without a zone are UTC, whole numbers are
+            seconds (or ms, us, ns) since 1970.
+        repair: repair faults instead of refusing them; see `router.backtest.repairs`.
+        keep_jumps: large changes are real.
+
+    Raises:
+        InputError: no such file or column, or not the format that its name says.
+        PriceSeriesError, NotFinite, InsufficientHistory: the first fault found in the prices.
+    """
+    frame = _read(Path(path))
+    name = Path(path).name
+    time_column = _time_column(frame, time, name)
+    wanted = _wanted(frame, columns, time_column, name)
+    times, repairs = _times(frame[time_column], f"{name}: {time_column}", repair)
+    values = np.column_stack([_numbers(frame[column], f"{name}: {column}") for column in wanted.values()])
+    table = Table(times, tuple(wanted), values, name)
+    table, repairs = checked(table, repair=repair, keep_jumps=keep_jumps, done=repairs)
+    return Prices(table.times, table.assets, table.values, repairs)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if "://" in str(path) or ":/" in str(path)[1:8]:
+        raise InputError("only files on this machine are read", path=str(path))
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise InputError("is not a file", path=str(path))
+        if size > MAX_FILE_BYTES:
+            raise InputError(f"is larger than {MAX_FILE_BYTES} bytes", path=path.name)
+        if path.suffix in (".parquet", ".pq"):
+            return pd.read_parquet(path, engine="pyarrow").reset_index()
+        return pd.read_csv(path, float_precision="round_trip", skipinitialspace=True)
+    except FileNotFoundError:
+        raise InputError("no such file", path=str(path)) from None
+    except pd.errors.EmptyDataError:
+        raise InsufficientHistory("is empty", path=path.name) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path=path.name) from None
+    except (ValueError, EOFError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
+        raise InputError(f"cannot be parsed: {error}", path=path.name) from None
+
+
+def _time_column(frame: pd.DataFrame, named: str | None, path: str) -> str:
+    from pandas.api.types import is_datetime64_any_dtype
+
+    columns = [str(column) for column in frame.columns]
+    frame.columns = columns
+    if len(set(columns)) != len(columns):
+        raise InputError("has two columns of one name", path=path)
+    if named is not None:
+        if named not in columns:
+            raise InputError(f"no column {named!r}", path=path, nearest=nearest(named, columns))
+        return named
+    by_type = [column for column in columns if is_datetime64_any_dtype(frame[column].dtype)]
+    by_name = [column for column in columns if column.strip().lower() in TIME_NAMES]
+    if found := by_type or by_name:
+        return found[0]
+    known = ", ".join(TIME_NAMES)
+    raise InputError(f"has no time column (known names: {known}); name it", path=path)
+
+
+def _wanted(frame: pd.DataFrame, columns: Sequence[str], time_column: str, path: str) -> dict[str, str]:
+    """Columns by asset."""
+    from pandas.api.types import is_numeric_dtype
+
+    there = [str(column) for column in frame.columns if column != time_column]
+    if not columns:
+        columns = [column for column in there if is_numeric_dtype(frame[column].dtype)]
+    if not columns:
+        raise InputError("has no column of prices", path=path)
+    split = [(column, "") if column in there else column.rpartition("=")[::2] for column in columns]
+    pairs = [(asset, column) if column else ("", asset) for asset, column in split]
+    for _, column in pairs:
+        if column not in there:
+            raise InputError(f"no column {column!r}", path=path, nearest=nearest(column, there))
+    short = names_of([column for _, column in pairs])
+    assets = [asset or name for (asset, _), name in zip(pairs, short, strict=True)]
+    if len(set(assets)) != len(assets):
+        raise InputError(f"two columns for one asset among {', '.join(assets)}", path=path)
+    return dict(zip(assets, (column for _, column in pairs), strict=True))
+
+
+def _times(column: pd.Series[Any], path: str, repair: bool) -> tuple[np.ndarray[Any, Any], Repairs]:
+    """datetime64[us] in UTC."""
+    import pandas as pd
+
+    if column.isna().any():
+        raise InputError(f"no time in row {int(column.isna().to_numpy().argmax()) + 1}", path=path)
+    repairs = Repairs()
+    try:
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            size = float(column.abs().max())
+            unit: Any = next((unit for unit, bound in EPOCH_UNITS.items() if size < 100 * bound), "ns")
+            parsed = pd.to_datetime(column, unit=unit, utc=True)
+        elif pd.api.types.is_datetime64_any_dtype(column.dtype):
+            parsed = pd.to_datetime(column, utc=True)
+        else:
+            zones = (
+                column.astype(str).str.extract(r"\d\s*(Z|UTC|[+-]\d{2}:?\d{2})$", expand=False).fillna("none")
+            )
+            zones = zones.replace({"Z": "+00:00", "UTC": "+00:00", "+0000": "+00:00"})
+            found = sorted(set(zones))
+            if len(found) > 1:
+                if not repair:
+                    odd = int((zones != zones.iloc[0]).to_numpy().argmax())
+                    raise MixedTimeZones(f"{column.iloc[odd]!r} follows {column.iloc[0]!r}", path=path)
+                count = int((zones != zones.mode().iloc[0]).sum())
+                repairs = repairs.with_note(
+                    f"{count} times of zones {', '.join(found)} brought to UTC", zones=count
+                )
+            parsed = pd.to_datetime(column.astype(str), utc=True, format="ISO8601")
+        times = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    except (ValueError, OverflowError, TypeError) as error:
+        raise InputError(f"cannot be read as times: {error}", path=path) from None
+    return times, repairs
+
+
+def _numbers(column: pd.Series[Any], path: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce")
+    odd = numbers.isna() & column.notna()
+    if odd.any():
+        row = int(odd.to_numpy().argmax())
+        raise InputError(f"{column.iloc[row]!r} is not a price", path=f"{path}, row {row + 1}")
+    found: np.ndarray[Any, np.dtype[np.float64]] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    return found
