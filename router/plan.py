@@ -56,6 +56,11 @@ class Cost:
         return self.pool_fees + self.price_impact + self.flash_premium + self.gas
 
 
+CIRCLE = "circle"
+"""The reason of an exclusion that keeps flows from turning in a circle: its pool is sound, and what it offers
+counts as arbitrage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exclusion:
     """One direction of one pool that the plan may not use and its certificate does not cover."""

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-import networkx as nx
 import numpy as np
 
 from router.errors import Infeasible
 from router.fixed_point import BPS
 from router.optimiser.dual import Solution, solve
 from router.optimiser.instance import Instance
-from router.optimiser.kernels import Floats, Ints
+from router.optimiser.kernels import Floats
 from router.optimiser.market import Market
 from router.optimiser.prove import Prove
 from router.optimiser.prove import prove as close_gap
 from router.optimiser.support import choose
+from router.plan import CIRCLE
 from router.planner.certify import Evidence
+from router.planner.circles import Side, closed, closing, sides_of, smaller_side, without_sides
 from router.planner.floor import best_single_path
 from router.planner.flows import Leg, legs_of, ordered
 from router.planner.gas import least_cost
@@ -43,8 +44,13 @@ LEAST_TAX, TAX_ROUNDS = 1e-5, 14
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Flows over the pools of a market, and what is known about how good they are."""
+    """Flows over the pools of a market, and what is known about how good they are.
 
+    Attributes:
+        problem: that they answer, without what would close circles.
+    """
+
+    problem: Problem
     solution: Solution
     market: Market
     evidence: Evidence
@@ -59,25 +65,35 @@ def propose(
     Raises:
         Infeasible: no flows end at the target.
     """
-    universe = problem.universe
     start, ghost = _start(problem, warm_start)
-    whole = best_flows(problem, universe.market, start, ghost)
+    whole = best_flows(problem, problem.universe.market, start, ghost)
     if not (whole.converged or whole.near):
         raise unreachable(problem, whole)
-    open_to_all, limits = whole, 0.0
-    if _limited(problem):
-        open_to_all = best_flows(problem, universe.free, start, ghost)
-        limits = max(open_to_all.value - whole.value, 0.0)
+    straight, refused = _refuses_circles(problem), 0.0
+    if straight and problem.price.free and whole.converged:
+        best = whole.value
+        problem, _, whole = _straightened(problem, problem.universe.market, whole)
+        refused = best - whole.value
     chosen = _lean(problem, whole) if problem.price.free else _worth_their_gas(problem, whole, prove)
     if not chosen.solution.converged:
         raise unreachable(problem, whole)
-    market, solution = _untangled(problem, chosen.market, chosen.solution)
-    straight = _straight(problem, market, solution)
-    limits += max(solution.value - straight[1].value, 0.0)
-    market, solution, cut = _within_legs(problem, *straight)
-    prices = open_to_all.start_for(universe.free, universe.calm)
+    market, solution = chosen.market, chosen.solution
+    if straight:
+        best, before = solution.value, problem
+        problem, market, solution = _straightened(problem, market, solution)
+        refused += best - solution.value
+        if problem is not before:
+            every = problem.universe.market
+            whole = best_flows(problem, every, whole.start_for(every), NEAR)
+    market, solution = _untangled(problem, market, solution)
+    market, solution, cut = _within_legs(problem, market, solution)
+    open_to_all, limits = whole, 0.0
+    if _limited(problem):
+        open_to_all = best_flows(problem, problem.universe.free, start, ghost)
+        limits = max(open_to_all.value - whole.value, 0.0)
+    universe = problem.universe
     evidence = Evidence(
-        prices,
+        open_to_all.start_for(universe.free, universe.calm),
         _net_prices(problem, open_to_all, whole, chosen.net_prices),
         _flows_net(problem, solution),
         limits + cut,
@@ -85,7 +101,25 @@ def propose(
     )
     short = open_to_all.value + problem.kept - evidence.flows_net > WIDE * open_to_all.value
     floor = _single_path(problem, evidence) if short else []
-    return [Proposal(solution, market, evidence, chosen.notes), *_at_wanted(problem, evidence), *floor]
+    notes = *chosen.notes, *_circle_notes(problem, refused)
+    first = Proposal(problem, solution, market, evidence, notes)
+    return [first, *_at_wanted(problem, evidence), *floor]
+
+
+def _refuses_circles(problem: Problem) -> bool:
+    """Whether the pools offer more arbitrage than the owner wants any part of."""
+    valuation = problem.valuation
+    most = valuation.value(valuation.tradable) * valuation.portfolio.max_arbitrage_bps / BPS
+    return problem.universe.arbitrage > most
+
+
+def _circle_notes(problem: Problem, refused: float) -> Iterator[str]:
+    count = sum(each.reason == CIRCLE for each in problem.universe.excluded)
+    if count:
+        yield (
+            f"the pools offer up to {problem.universe.arbitrage:,.4f} of arbitrage, above max_arbitrage_bps: "
+            f"{count} directions that would close circles are left out, for {refused:,.4f} of the final value"
+        )
 
 
 def _at_wanted(problem: Problem, evidence: Evidence) -> list[Proposal]:
@@ -132,7 +166,7 @@ def _single_path(problem: Problem, evidence: Evidence) -> list[Proposal]:
     solution = best_flows(problem, few)
     if not solution.converged:
         return []
-    return [Proposal(solution, few, replace(evidence, flows_net=_flows_net(problem, solution)))]
+    return [Proposal(problem, solution, few, replace(evidence, flows_net=_flows_net(problem, solution)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,32 +284,23 @@ def _lean(problem: Problem, whole: Solution) -> _Chosen:
     return _Chosen(fewer, best_flows(problem, fewer, whole.start_for(fewer), NEAR))
 
 
-def _straight(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution]:
-    """Flows without a circle, where the pools offer more arbitrage than the owner wants any part of: of each
-    circle the smallest swap goes."""
-    valuation = problem.valuation
-    value = valuation.value(valuation.tradable)
-    if problem.universe.arbitrage <= value * valuation.portfolio.max_arbitrage_bps / BPS:
-        return market, solution
+def _straightened(problem: Problem, market: Market, solution: Solution) -> tuple[Problem, Market, Solution]:
+    """Flows without a circle, and the problem without the sides of pools that would close one."""
     for _ in range(STRAIGHT_ROUNDS):
-        legs = {(leg.token_in, leg.token_out, leg.pool.address): leg for leg in legs_of(solution)}
-        try:
-            circle = nx.find_cycle(nx.MultiDiGraph(list(legs)))
-        except nx.NetworkXNoCycle:
+        sides = closing(sides_of(solution))
+        if not sides:
             break
-        smallest = min(
-            (legs[edge] for edge in circle), key=lambda leg: (_value(problem, leg), leg.pool.address)
-        )
-        fewer = without(market, smallest, problem.ends)
-        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
-        if not found.converged:
+        found = _without(problem, market, solution, sides)
+        if found is None:
             break
-        market, solution = fewer, found
-    return market, solution
+        market, solution = found
+        problem = replace(problem, universe=without_sides(problem.universe, sides))
+    return problem, market, solution
 
 
 def _untangled(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution]:
-    """Flows that some order can execute: of a knot of swaps that wait for each other the smallest goes."""
+    """Flows that some order can execute: of swaps that wait for each other, what goes in a circle is taken
+    back."""
     for _ in range(UNKNOT_ROUNDS):
         funds = {
             token: max(-float(solution.added[place]) / problem.valuation.prices[token], 0.0)
@@ -284,49 +309,39 @@ def _untangled(problem: Problem, market: Market, solution: Solution) -> tuple[Ma
         stuck = ordered(legs_of(solution), funds).stuck
         if not stuck:
             break
-        smallest = min(stuck, key=lambda leg: (_value(problem, leg), leg.pool.address))
-        fewer = without(market, smallest, problem.ends)
-        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
-        if not found.converged:
+        found = _without(problem, market, solution, closing(sides_of(solution), stuck)[:1])
+        if found is None:
             break
-        market, solution = fewer, found
+        market, solution = found
     return market, solution
 
 
-def thinned(problem: Problem, proposal: Proposal) -> Proposal | None:
+def thinned(proposal: Proposal) -> Proposal | None:
     """The proposal without its smallest swap; None where the target can't be reached without."""
-    legs = legs_of(proposal.solution)
+    problem, legs = proposal.problem, legs_of(proposal.solution)
     if len(legs) < 2:
         return None
     smallest = min(legs, key=lambda leg: (_value(problem, leg), leg.pool.address))
-    market = without(proposal.market, smallest, problem.ends)
-    solution = best_flows(problem, market, proposal.solution.start_for(market), NEAR)
-    if not solution.converged:
+    sides = [smaller_side(sides_of(proposal.solution), smallest)]
+    found = _without(problem, proposal.market, proposal.solution, sides)
+    if found is None:
         return None
+    market, solution = found
     evidence = replace(proposal.evidence, flows_net=_flows_net(problem, solution))
     return replace(proposal, solution=solution, market=market, evidence=evidence)
 
 
+def _without(
+    problem: Problem, market: Market, solution: Solution, sides: Sequence[Side]
+) -> tuple[Market, Solution] | None:
+    """The best flows without these sides of pools; None where they reach no target."""
+    fewer = closed(market, sides, problem.ends)
+    found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
+    return (fewer, found) if found.converged else None
+
+
 def _value(problem: Problem, leg: Leg) -> float:
     return leg.amount_in * problem.valuation.prices[leg.token_in]
-
-
-def without(market: Market, leg: Leg, ends: Ints) -> Market:
-    """The market less the direction of a leg; less the whole pool where it trades several tokens at once."""
-    book = market.book
-    keep = np.array(
-        [
-            book.pools[book.ladder_pool[k]].address != leg.pool.address
-            or book.tokens[book.sold[k]] != leg.token_in
-            for k in market.ladders
-        ],
-        dtype=np.bool_,
-    )
-    basins = np.array(
-        [b for b in market.basins if book.pools[book.basin_pool[b]].address != leg.pool.address],
-        dtype=np.int64,
-    )
-    return market.only(market.ladders[keep], basins, ends)
 
 
 def _within_legs(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution, float]:

@@ -117,7 +117,7 @@ def test_proposals_have_an_order_and_thinned_ones_too(seed: int) -> None:
         }
         assert not ordered(legs_of(proposal.solution), funds).stuck
         before = len(legs_of(proposal.solution))
-        proposal = thinned(problem, proposal)
+        proposal = thinned(proposal)
         assert proposal is not None
         assert len(legs_of(proposal.solution)) < before + 2
 
