@@ -113,6 +113,24 @@ class Costs:
         """Gas and loan premium of any rebalance, numeraire."""
         return self.gas + (self.market.curves.fixed * self.market.nav if self.market else 0.0)
 
+    def rates(self, assets: Sequence[str], values: Floats) -> Floats:
+        """Average cost per unit of value of trades of these sizes, without the fixed part.
+
+        Args:
+            values: (assets,) numeraire; bought above 0, sold below. Of nothing: of the first unit.
+        """
+        rates = np.full(len(assets), self.fee_rate)
+        for column, (asset, value) in enumerate(zip(assets, values.tolist(), strict=True)):
+            if self.impact is not None:
+                rates[column] += (
+                    self.impact.rate * (abs(value) / self.impact.depth_of(asset)) ** self.impact.exponent
+                )
+            if self.market is not None:
+                curves, share = self.market.curves, abs(value) / self.market.nav
+                curve = (curves.buys if value > 0 else curves.sells)[curves.assets.index(asset)]
+                rates[column] += curve.at(share) / share if share else curve.slope(0.0)
+        return rates
+
     def tables(self, assets: Sequence[str]) -> CostTables:
         """The same as arrays in the order of `assets`, which leave cash out.
 
