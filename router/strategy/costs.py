@@ -161,12 +161,12 @@ class MarketCost:
         """Cost of a change of weights: fees, impact and premium, without the fixed part."""
         sides = zip(trade.tolist(), self.buys, self.sells, strict=True)
         curves = sum((buy if change > 0 else sell).at(abs(change)) for change, buy, sell in sides if change)
-        return curves + self.premium(trade)
+        return float(curves) + self.premium(trade)
 
     def fees(self, trade: Floats) -> float:
         """Of the variable cost, what each asset's first unit costs times all units; the rest is impact."""
         sides = zip(trade.tolist(), self.buys, self.sells, strict=True)
-        return sum((buy if change > 0 else sell).slope(0.0) * abs(change) for change, buy, sell in sides)
+        return float(sum(abs(x) * (buy if x > 0 else sell).slope(0.0) for x, buy, sell in sides))
 
     def premium(self, trade: Floats) -> float:
         """Of the variable cost, what the loan of what is sold costs."""

@@ -115,3 +115,13 @@ def test_a_market_cost_refuses_missing_curves_and_unknown_cash() -> None:
         MarketCost.proportional(("WETH", "USDC"), 0.003, cash="DAI")
     with pytest.raises(InputError, match="fixed"):
         MarketCost.proportional(("WETH", "USDC"), 0.003, fixed=-1.0)
+
+
+def test_the_variable_cost_is_fees_impact_and_premium() -> None:
+    steep = CostCurve(np.array([0.0, 0.1, 0.2]), np.array([0.0, 0.0001, 0.0004]))
+    cost = MarketCost(("WETH", "USDC"), (steep, steep), (steep, steep), fixed=1e-4, premium_rate=0.0005)
+    trade = np.array([-0.2, 0.1])
+    assert cost.fees(trade) == pytest.approx(0.001 * 0.3)
+    assert cost.premium(trade) == pytest.approx(0.0005 * 0.2)
+    assert cost.variable(trade) == pytest.approx(0.0004 + 0.0001 + 0.0001)
+    assert cost.of(trade) == pytest.approx(0.0006 + 1e-4)
