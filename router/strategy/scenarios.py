@@ -20,9 +20,9 @@ Array = NDArray[np.float64]
 HALF = Fraction(1, 2)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Scenario:
-    """One stressed market.
+    """One stressed market. Scenarios are told apart by identity.
 
     Attributes:
         source: where the figures come from, for people.
