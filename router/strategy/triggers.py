@@ -19,7 +19,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from router.errors import InputError, nearest
+from router.errors import InputError
 from router.strategy.drift import Drift, DriftKind
 from router.strategy.schedule import Cron, Interval
 
@@ -97,21 +97,21 @@ class Threshold:
     def reading(self, assets: tuple[str, ...], drift: Drift) -> tuple[float, float]:
         """The drift that is farthest beyond its band, or nearest to it, and that band.
 
+        An asset in `bands` that the portfolio doesn't have is neither held nor wanted, so it has no drift.
+
         Raises:
-            InputError: a band for an asset that the portfolio doesn't have, or a tracking error without a
-                covariance.
+            InputError: a tracking error without a covariance.
         """
         if self.measure not in _BY_ASSET:
             assert self.band is not None
             return drift.of(self.measure), self.band
-        sizes = drift.absolute if self.measure is DriftKind.ABSOLUTE else drift.relative
-        bands = dict(self.bands)
-        if unknown := sorted(bands.keys() - set(assets)):
-            raise InputError(f"no asset {unknown[0]!r}", path="bands", nearest=nearest(unknown[0], assets))
-        pairs = ((float(size), bands.get(name, self.band)) for name, size in zip(assets, sizes, strict=True))
-        return max(
-            ((size, band) for size, band in pairs if band is not None), key=lambda pair: pair[0] - pair[1]
-        )
+        by_asset = drift.absolute if self.measure is DriftKind.ABSOLUTE else drift.relative
+        sizes = dict(zip(assets, by_asset.tolist(), strict=True))
+        own = dict(self.bands)
+        pairs = [(sizes.get(name, 0.0), band) for name, band in self.bands]
+        if self.band is not None:
+            pairs += [(size, self.band) for name, size in sizes.items() if name not in own]
+        return max(pairs, key=lambda pair: pair[0] - pair[1])
 
 
 @dataclass(frozen=True, slots=True)

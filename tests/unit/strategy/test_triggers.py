@@ -43,9 +43,10 @@ def test_asset_without_a_target_is_beyond_any_relative_band_and_may_be_left_out_
     assert Threshold(DriftKind.RELATIVE, None, (("A", 0.25),)).reading(ASSETS, drift) == (0.5, 0.25)
 
 
-def test_band_for_an_unknown_asset_is_refused_with_the_nearest():
-    with pytest.raises(InputError, match=r"no asset 'WETC'.*did you mean 'WETH'"):
-        Threshold(DriftKind.ABSOLUTE, None, (("WETC", 0.1),)).reading(("WETH", "USDC", "DAI"), DRIFT)
+def test_asset_that_is_neither_held_nor_wanted_has_no_drift():
+    threshold = Threshold(DriftKind.ABSOLUTE, None, (("SOLD", 0.1),))
+    assert threshold.reading(ASSETS, DRIFT) == (0.0, 0.1)
+    assert Threshold(DriftKind.ABSOLUTE, 0.0625, (("SOLD", 0.1),)).reading(ASSETS, DRIFT) == (0.125, 0.0625)
 
 
 @pytest.mark.parametrize(
