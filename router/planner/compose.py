@@ -13,10 +13,11 @@ from router.plan import Plan
 from router.planner.bounds import Window, bounded, draft
 from router.planner.flows import legs_of, ordered
 from router.planner.gas import bill, gas_price_of
-from router.planner.land import best_flows, unreachable
+from router.planner.land import unreachable
 from router.planner.problem import Problem, Share, pose, premised
-from router.planner.propose import NEAR, Proposal, propose, thinned
+from router.planner.propose import Proposal, propose, thinner
 from router.planner.settlement import Loan, choose_loans, needs_loan
+from router.planner.shape import over
 from router.planner.statement import Candidate, hold_plan, trade_plan
 from router.planner.steps import swap_steps
 from router.planner.universe import Universe, universe_of
@@ -177,10 +178,10 @@ def _surviving(proposal: Proposal, terms: _Terms) -> Candidate | None:
         candidate = _candidate(proposal, terms)
         if candidate is not None:
             return _polished(candidate, terms)
-        thinner = thinned(proposal)
-        if thinner is None:
+        thinned = thinner(proposal)
+        if thinned is None:
             return None
-        proposal = thinner
+        proposal = thinned
     return None
 
 
@@ -195,10 +196,10 @@ def _polished(candidate: Candidate, terms: _Terms) -> Candidate:
             break
         aims = {token: max(aims[token] - off, 0.0) for token, off in beside.items()}
         aimed = replace(problem, shares={token: Share(aim) for token, aim in aims.items()})
-        solution = best_flows(aimed, proposal.market, proposal.solution.start_for(proposal.market), NEAR)
-        if not solution.converged:
+        found = over(replace(proposal, problem=aimed), proposal.market)
+        if not found.solution.converged:
             break
-        again = _candidate(replace(proposal, solution=solution), terms)
+        again = _candidate(replace(found, problem=problem), terms)
         if again is None or max(map(abs, _beside(again).values())) >= max(map(abs, beside.values())):
             break
         candidate, proposal = again, again.proposal
@@ -250,8 +251,8 @@ def _fund(proposal: Proposal) -> tuple[Proposal, tuple[Loan, ...]]:
     """Lenders for what is sold, and flows over the same pools that leave room for their premiums."""
     loans: tuple[Loan, ...] = ()
     for _ in range(LOAN_ROUNDS):
-        problem, old = proposal.problem, proposal.solution
-        loans = _lenders(problem, old)
+        problem = proposal.problem
+        loans = _lenders(problem, proposal.solution)
         premiums = {
             token: loan.lender.premium(token, amount) for loan in loans for token, amount in loan.amounts
         }
@@ -262,9 +263,7 @@ def _fund(proposal: Proposal) -> tuple[Proposal, tuple[Loan, ...]]:
         moved = sum(abs(problem.valuation.value({token: amount})) for token, amount in change.items())
         if moved <= DUST_SHARE * problem.sold_value:
             break
-        problem = premised(problem, premiums)
-        solution = best_flows(problem, proposal.market, old.start_for(proposal.market), NEAR)
-        proposal = replace(proposal, problem=problem, solution=solution)
+        proposal = over(replace(proposal, problem=premised(problem, premiums)), proposal.market)
     return proposal, loans
 
 

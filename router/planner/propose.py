@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import inf
 
 import numpy as np
 
@@ -19,12 +18,11 @@ from router.optimiser.prove import prove as close_gap
 from router.optimiser.support import choose
 from router.plan import CIRCLE
 from router.planner.certify import Evidence
-from router.planner.circles import Side, closed, closing, sides_of, smaller_side, without_sides
 from router.planner.floor import best_single_path
-from router.planner.flows import Leg, legs_of, ordered
 from router.planner.gas import least_cost
 from router.planner.land import best_flows, unreachable
 from router.planner.problem import Problem, Share
+from router.planner.shape import NEAR, Flows, executable, over, refuses_circles, straightened, thinned
 from router.tokens import Address
 
 FLOW_DUST = 1e-5
@@ -32,27 +30,14 @@ FLOW_DUST = 1e-5
 DUST_LOSS = 3e-7
 """Share of the value: 0.003 bp."""
 DUST_TRIES = 3
-NEAR = 1e-3
-"""Where the smoothing starts when a solution is adapted to a small change."""
-UNKNOT_ROUNDS = 12
-STRAIGHT_ROUNDS = 60
 WIDE = 1e-5
 """A gap, as a share of the value, at which the best single path is tried as well: 0.1 bp."""
-LEAST_TAX, TAX_ROUNDS = 1e-5, 14
-"""Of what is sold: the least that a pool is made to cost where a plan may have few legs only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """Flows over the pools of a market, and what is known about how good they are.
+class Proposal(Flows):
+    """Flows, and what is known about how good they are."""
 
-    Attributes:
-        problem: that they answer, without what would close circles.
-    """
-
-    problem: Problem
-    solution: Solution
-    market: Market
     evidence: Evidence
     notes: tuple[str, ...] = ()
 
@@ -69,24 +54,20 @@ def propose(
     whole = best_flows(problem, problem.universe.market, start, ghost)
     if not (whole.converged or whole.near):
         raise unreachable(problem, whole)
-    straight, refused = _refuses_circles(problem), 0.0
-    if straight and problem.price.free and whole.converged:
-        best = whole.value
-        problem, _, whole = _straightened(problem, problem.universe.market, whole)
-        refused = best - whole.value
+    refused = 0.0
+    if refuses_circles(problem) and problem.price.free and whole.converged:
+        flows = straightened(Flows(problem, problem.universe.market, whole))
+        refused = whole.value - flows.solution.value
+        problem, whole = flows.problem, flows.solution
+    searched = whole
     chosen = _lean(problem, whole) if problem.price.free else _worth_their_gas(problem, whole, prove)
     if not chosen.solution.converged:
         raise unreachable(problem, whole)
-    market, solution = chosen.market, chosen.solution
-    if straight:
-        best, before = solution.value, problem
-        problem, market, solution = _straightened(problem, market, solution)
-        refused += best - solution.value
-        if problem is not before:
-            every = problem.universe.market
-            whole = best_flows(problem, every, whole.start_for(every), NEAR)
-    market, solution = _untangled(problem, market, solution)
-    market, solution, cut = _within_legs(problem, market, solution)
+    flows, more, cut = executable(Flows(problem, chosen.market, chosen.solution))
+    if flows.problem is not problem:
+        problem = flows.problem
+        whole = over(Flows(problem, whole.market, whole), problem.universe.market).solution
+    solution = flows.solution
     open_to_all, limits = whole, 0.0
     if _limited(problem):
         open_to_all = best_flows(problem, problem.universe.free, start, ghost)
@@ -94,23 +75,16 @@ def propose(
     universe = problem.universe
     evidence = Evidence(
         open_to_all.start_for(universe.free, universe.calm),
-        _net_prices(problem, open_to_all, whole, chosen.net_prices),
+        _net_prices(problem, open_to_all, searched, chosen.net_prices),
         _flows_net(problem, solution),
         limits + cut,
         chosen.proven,
     )
     short = open_to_all.value + problem.kept - evidence.flows_net > WIDE * open_to_all.value
     floor = _single_path(problem, evidence) if short else []
-    notes = *chosen.notes, *_circle_notes(problem, refused)
-    first = Proposal(problem, solution, market, evidence, notes)
+    notes = *chosen.notes, *_circle_notes(problem, refused + more)
+    first = Proposal(problem, flows.market, solution, evidence, notes)
     return [first, *_at_wanted(problem, evidence), *floor]
-
-
-def _refuses_circles(problem: Problem) -> bool:
-    """Whether the pools offer more arbitrage than the owner wants any part of."""
-    valuation = problem.valuation
-    most = valuation.value(valuation.tradable) * valuation.portfolio.max_arbitrage_bps / BPS
-    return problem.universe.arbitrage > most
 
 
 def _circle_notes(problem: Problem, refused: float) -> Iterator[str]:
@@ -166,7 +140,7 @@ def _single_path(problem: Problem, evidence: Evidence) -> list[Proposal]:
     solution = best_flows(problem, few)
     if not solution.converged:
         return []
-    return [Proposal(problem, solution, few, replace(evidence, flows_net=_flows_net(problem, solution)))]
+    return [Proposal(problem, few, solution, replace(evidence, flows_net=_flows_net(problem, solution)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +204,15 @@ def _chosen(problem: Problem, whole: Solution, prove: Prove) -> _Chosen:
     return _Chosen(market, choice.solution, replace(whole, prices=choice.prices), proven, notes)
 
 
-def _net_prices(problem: Problem, open_to_all: Solution, whole: Solution, found: Solution | None) -> Floats:
-    """By column of the free market, prices that make the bound tight that counts gas."""
+def _net_prices(
+    problem: Problem, open_to_all: Solution, searched: Solution, found: Solution | None
+) -> Floats:
+    """By column of the free market, prices that make the bound tight that counts gas: those found where the
+    search began, or new ones where the bound is about other pools."""
     universe = problem.universe
     if found is None:
         return open_to_all.start_for(universe.free, universe.calm)
-    if open_to_all is not whole:
+    if open_to_all is not searched:
         instance = Instance(open_to_all.market, open_to_all.goal, problem.ends)
         start = found.start_for(open_to_all.market, open_to_all.prices)
         found = replace(open_to_all, prices=instance.relax(instance.all_free, start).prices)
@@ -284,103 +261,12 @@ def _lean(problem: Problem, whole: Solution) -> _Chosen:
     return _Chosen(fewer, best_flows(problem, fewer, whole.start_for(fewer), NEAR))
 
 
-def _straightened(problem: Problem, market: Market, solution: Solution) -> tuple[Problem, Market, Solution]:
-    """Flows without a circle, and the problem without the sides of pools that would close one."""
-    for _ in range(STRAIGHT_ROUNDS):
-        sides = closing(sides_of(solution))
-        if not sides:
-            break
-        found = _without(problem, market, solution, sides)
-        if found is None:
-            break
-        market, solution = found
-        problem = replace(problem, universe=without_sides(problem.universe, sides))
-    return problem, market, solution
-
-
-def _untangled(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution]:
-    """Flows that some order can execute: of swaps that wait for each other, what goes in a circle is taken
-    back."""
-    for _ in range(UNKNOT_ROUNDS):
-        funds = {
-            token: max(-float(solution.added[place]) / problem.valuation.prices[token], 0.0)
-            for token, place in problem.places.items()
-        }
-        stuck = ordered(legs_of(solution), funds).stuck
-        if not stuck:
-            break
-        found = _without(problem, market, solution, closing(sides_of(solution), stuck)[:1])
-        if found is None:
-            break
-        market, solution = found
-    return market, solution
-
-
-def thinned(proposal: Proposal) -> Proposal | None:
+def thinner(proposal: Proposal) -> Proposal | None:
     """The proposal without its smallest swap; None where the target can't be reached without."""
-    problem, legs = proposal.problem, legs_of(proposal.solution)
-    if len(legs) < 2:
-        return None
-    smallest = min(legs, key=lambda leg: (_value(problem, leg), leg.pool.address))
-    sides = [smaller_side(sides_of(proposal.solution), smallest)]
-    found = _without(problem, proposal.market, proposal.solution, sides)
+    found = thinned(proposal)
     if found is None:
         return None
-    market, solution = found
-    evidence = replace(proposal.evidence, flows_net=_flows_net(problem, solution))
-    return replace(proposal, solution=solution, market=market, evidence=evidence)
-
-
-def _without(
-    problem: Problem, market: Market, solution: Solution, sides: Sequence[Side]
-) -> tuple[Market, Solution] | None:
-    """The best flows without these sides of pools; None where they reach no target."""
-    fewer = closed(market, sides, problem.ends)
-    found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
-    return (fewer, found) if found.converged else None
-
-
-def _value(problem: Problem, leg: Leg) -> float:
-    return leg.amount_in * problem.valuation.prices[leg.token_in]
-
-
-def _within_legs(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution, float]:
-    """Flows of no more swaps than allowed. Also the value lost.
-
-    Raises:
-        Infeasible: none were found.
-    """
-    most, count = problem.valuation.portfolio.max_legs, len(legs_of(solution))
-    if most is None or count <= most:
-        return market, solution, 0.0
-    tried = list(_taxed(problem, market, solution, most))
-    found = [each for each in tried if len(legs_of(each[1])) <= most]
-    if not found:
-        count = min((len(legs_of(each[1])) for each in tried), default=count)
-        raise Infeasible(
-            f"no flows of at most {most} swaps that end at the target were found; of {count} swaps they can",
-            path="max_legs",
-        )
-    market, best = max(found, key=lambda each: each[1].value)
-    return market, best, max(solution.value - best.value, 0.0)
-
-
-def _taxed(
-    problem: Problem, market: Market, solution: Solution, most: int
-) -> Iterator[tuple[Market, Solution]]:
-    """The best flows where every pool costs more than it does: more and more until no more swaps than `most`
-    are worth it, then as little as that takes."""
-    low, high, tax = 0.0, inf, LEAST_TAX * problem.sold_value
-    for _ in range(TAX_ROUNDS):
-        terms = replace(market.terms, costs=market.terms.costs + tax)
-        try:
-            choice = choose(replace(solution.market, terms=terms), solution.goal, problem.ends)
-        except Infeasible:
-            return
-        fewer = market.only(choice.support.ladders, choice.support.basins, problem.ends)
-        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
-        few = found.converged and len(legs_of(found)) <= most
-        if found.converged:
-            yield fewer, found
-        low, high = (low, tax) if few else (tax, high)
-        tax = 4 * tax if high == inf else (low + high) / 2
+    found, _, _ = executable(found)
+    return replace(
+        found, evidence=replace(found.evidence, flows_net=_flows_net(found.problem, found.solution))
+    )

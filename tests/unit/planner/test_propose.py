@@ -19,7 +19,7 @@ from router.planner.flows import legs_of, ordered
 from router.planner.gas import gas_price_of
 from router.planner.land import best_flows
 from router.planner.problem import Problem, pose
-from router.planner.propose import DUST_LOSS, propose, thinned
+from router.planner.propose import DUST_LOSS, propose, thinner
 from router.planner.universe import universe_of
 from router.planner.valuation import Valuation
 from router.pools.base import Pool
@@ -117,7 +117,7 @@ def test_proposals_have_an_order_and_thinned_ones_too(seed: int) -> None:
         }
         assert not ordered(legs_of(proposal.solution), funds).stuck
         before = len(legs_of(proposal.solution))
-        proposal = thinned(proposal)
+        proposal = thinner(proposal)
         assert proposal is not None
         assert len(legs_of(proposal.solution)) < before + 2
 
