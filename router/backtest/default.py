@@ -1,5 +1,4 @@
-"""The project's own policy: trade when the drift has come to cost more than its correction, and then only as far
-as that pays.
+"""The project's own policy: trade once drift costs more than its correction, and only as far as that pays.
 
 One configuration for every portfolio. It is decided from net asset value, gas, fees, risk aversion and past
 prices; nothing in it is fitted to any price history. See `router.backtest.no_trade` for the mathematics.

@@ -6,14 +6,14 @@ rebalance costs a fixed f and fees k_i for each asset's value. Far from a trade 
     tr(M V'') / 2 + risk aversion / 2 y' S y = constant
     V(y) = 2 c y'Qy - (y'Qy)**2    with    risk aversion / 2 S = 2 tr(M Q) Q + 4 Q M Q
 
-for every c. Under a fixed cost alone this is the exact solution, and the region is the ellipsoid y'Qy < sqrt(f),
+for every c. Under a fixed cost alone this is the exact solution: the region is the ellipsoid y'Qy < sqrt(f),
 left for the target (Atkinson & Wilmott 1995; Altarovici, Muhle-Karbe & Soner 2015). With fees as well V is a
-quartic along each ray from the target, as it is for a single weight: so on each ray the trigger and the landing
-are those of `router.strategy.bands.long_run_band`, with 1 / (12 (e'Qe)**2) for spread / risk aversion.
+quartic along each ray from the target, as it is for a single weight: so on each ray trigger and landing are
+those of `router.strategy.bands.long_run_band`, with 1 / (12 (e'Qe)**2) for spread / risk aversion.
 
-A trade then lands where no further one pays its fees under the quadratic that has the ray's landing on its edge:
-the point of the parallelotope |P y|_i <= k_i nearest to the weights in the metric P (Leland 2000; Dybvig &
-Pezzo 2019). So assets that are off alone are traded alone.
+A trade then lands where no further one pays its fees under the quadratic that has the ray's landing on its
+edge: the point of the parallelotope |P y|_i <= k_i nearest to the weights in the metric P (Leland 2000;
+Dybvig & Pezzo 2019). So assets that are off alone are traded alone.
 
 Only the shape of S matters: where all volatilities double, M doubles with S, and Q stays.
 """
@@ -21,7 +21,6 @@ Only the shape of S matters: where all volatilities double, M doubles with S, an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -107,8 +106,11 @@ class Region:
 
 
 def _shape(penalty: Floats, rates: Floats) -> Floats:
-    """Q with penalty = 2 tr(rates Q) Q + 4 Q rates Q: in the basis where rates are the identity, Q and the penalty
-    have the same axes, and their lengths follow from the trace alone."""
+    """Q with penalty = 2 tr(rates Q) Q + 4 Q rates Q.
+
+    In the basis where rates are the identity, Q and the penalty have the same axes, and the lengths of Q
+    follow from its trace alone.
+    """
     from scipy.optimize import brentq
 
     root = np.linalg.cholesky(rates)
