@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from router.errors import GuardRefused, Infeasible, InputError, NothingToDo, PoolError
+from router.errors import GuardRefused, Infeasible, InputError, NotFinite, NothingToDo, PoolError
 from router.strategy.drift import DriftKind, drift_of
 from router.strategy.safety import Position
 from router.strategy.scenarios import Scenario
@@ -115,6 +116,9 @@ def stress(
     held = np.asarray(values, np.float64)
     if held.shape != (len(assets),) or not np.isfinite(held).all() or (held < 0).any() or not held.sum() > 0:
         raise InputError("should be one value per asset, none negative, and not all 0", path="values")
+    for name, limit in (("tolerance", tolerance), ("max_cost", max_cost)):
+        if not limit >= 0:
+            raise InputError(f"should not be negative, is {limit}", path=name)
     measured = None if covariance is None else np.asarray(covariance, np.float64)
     rows = []
     for scenario in scenarios:
@@ -158,7 +162,10 @@ def _health(debt: Debt, scenario: Scenario, classes: Mapping[str, str] | None) -
 def _cost(ask: Callable[[Scenario], float], scenario: Scenario) -> tuple[float | None, str]:
     """(cost, why there is none)."""
     try:
-        return ask(scenario), ""
+        cost = ask(scenario)
+        if not isfinite(cost):
+            raise NotFinite(f"the way back costs {cost}", path=scenario.name)
+        return cost, ""
     except NothingToDo:
         return 0.0, ""
     except (Infeasible, PoolError, GuardRefused) as error:

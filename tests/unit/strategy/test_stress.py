@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.errors import GuardRefused, Infeasible, InputError, InsufficientLiquidity, NothingToDo
+from router.errors import GuardRefused, Infeasible, InputError, InsufficientLiquidity, NotFinite, NothingToDo
 from router.strategy.safety import Collateral, Position
 from router.strategy.scenarios import CALM, Scenario, correlated_fall
 from router.strategy.stress import Debt, Stressed, StressVerdict, stress
@@ -121,6 +121,16 @@ def test_a_class_moves_its_assets() -> None:
     assert one(scenario, classes={"ETH": "coin", "BTC": "coin"}).value_after == pytest.approx(60)
     with pytest.raises(InputError, match="says nothing of BTC"):
         one(scenario, classes={"ETH": "coin"})
+
+
+@pytest.mark.parametrize("limit", ["tolerance", "max_cost"])
+def test_limits_that_would_find_nothing_are_refused(limit: str) -> None:
+    for value in (float("nan"), -0.1):
+        with pytest.raises(InputError) as caught:
+            one(**{limit: value})
+        assert caught.value.path == limit
+    with pytest.raises(NotFinite, match="costs nan"):
+        one(cost_to_target=lambda scenario: float("nan"))
 
 
 @pytest.mark.parametrize("values", [(1.0, 2.0), (-1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (np.nan, 1.0, 1.0)])
