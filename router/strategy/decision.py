@@ -212,7 +212,6 @@ def decide(
     horizon_years: float,
     floors: Mapping[str, float] | None = None,
     caps: Mapping[str, float] | None = None,
-    legs: Mapping[str, float] | None = None,
 ) -> Decision:
     """Whether the best trade pays over the horizon.
 
@@ -225,7 +224,6 @@ def decide(
         horizon_years: how long a drift lasts if nothing is done.
         floors, caps: by asset, what weights must keep after a trade. Where they are broken, a trade is due
             even if it does not pay.
-        legs: by asset, gas of trading it at all, a share of net asset value, beside the cost's fixed part.
 
     Raises:
         InputError: as `trade_problem`, and a value of the portfolio that is not above 0.
@@ -242,7 +240,6 @@ def decide(
         horizon_years=horizon_years,
         floors=floors,
         caps=caps,
-        legs=legs,
     )
     nothing = Choice(np.zeros(len(problem.weights)))
 
@@ -291,7 +288,7 @@ def _benefit(problem: TradeProblem, trade: Floats) -> NetBenefit:
         fees=fees,
         impact=max(cost.variable(trade) - premium - fees, 0.0),
         premium=premium,
-        gas=cost.fixed + float(problem.legs[trade != 0].sum()),
+        gas=cost.gas(trade) or cost.fixed,
     )
 
 

@@ -11,7 +11,7 @@ from router.strategy import decision as decision_module
 from router.strategy.bands import one_shot_boundary
 from router.strategy.costs import CostCurve, MarketCost
 from router.strategy.decision import Aim, Decision, Reason, decide
-from tests.unit.strategy.trade_cases import CASH, curve, random_problem
+from tests.unit.strategy.trade_cases import CASH, curve, random_problem, with_legs
 
 HORIZON = 30 / 365
 COST = MarketCost.proportional(("WETH", "USDC"), 0.003, 3e-5, cash="USDC")
@@ -241,8 +241,7 @@ def test_gas_that_eats_a_small_portfolio_leaves_nothing_that_pays() -> None:
 
 
 def test_assets_whose_gas_is_more_than_they_gain_are_left_alone() -> None:
-    problem = random_problem(2, assets=5, horizon_years=0.25)
-    legs = dict.fromkeys(problem.assets[:-1], 1e-3)
+    problem = with_legs(random_problem(2, assets=5, horizon_years=0.25), 1e-3)
     found = decide(
         problem.weights,
         problem.targets,
@@ -251,7 +250,6 @@ def test_assets_whose_gas_is_more_than_they_gain_are_left_alone() -> None:
         nav=1e6,
         risk_aversion=1,
         horizon_years=1,
-        legs=legs,
     )
     assert len(found.traded) == 2
     assert CASH in found.traded

@@ -53,7 +53,7 @@ def test_elsewhere_limits_give_way_where_they_are_broken() -> None:
         ({"risk_aversion": 0.0}, "risk_aversion"),
         ({"horizon_years": -1.0}, "horizon_years"),
         ({"caps": {"DAI": 0.5}}, "caps"),
-        ({"legs": {"WETH": -1e-5}}, "legs.WETH"),
+        ({"floors": {"WETH": -0.1}}, "floors.WETH"),
     ],
 )
 def test_what_makes_no_problem_is_refused_with_its_place(changes: dict[str, object], path: str) -> None:

@@ -51,5 +51,5 @@ def random_problem(
 
 def with_legs(problem: TradeProblem, leg: float) -> TradeProblem:
     """Every asset but cash costs gas of its own."""
-    legs = np.array([0.0 if asset == CASH else leg for asset in problem.assets])
-    return replace(problem, legs=legs)
+    legs = tuple(0.0 if asset == CASH else leg for asset in problem.assets)
+    return replace(problem, cost=replace(problem.cost, legs=legs))
