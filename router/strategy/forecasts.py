@@ -53,7 +53,7 @@ class Settings:
 
     horizon: int = 7
     refit: int = 28
-    window: int = 52
+    window: int = 104
     needed: int = 26
     level: float = 0.9
     periods_per_year: float = DAYS

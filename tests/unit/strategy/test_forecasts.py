@@ -196,7 +196,7 @@ def test_bad_rows_are_refused_and_not_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", [{"horizon": 0}, {"level": 1.0}, {"needed": 60}, {"periods_per_year": np.nan}]
+    "setting", [{"horizon": 0}, {"level": 1.0}, {"needed": 105}, {"periods_per_year": np.nan}]
 )
 def test_settings_that_mean_nothing_are_refused(setting: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(setting))):
@@ -232,7 +232,7 @@ def test_the_default_on_recorded_prices_answers_as_its_scores_say() -> None:
         for row in returns:
             forecaster.observe(row)
         card = forecaster.scorecard
-        assert card.scored == 52
+        assert card.scored == 103
         assert card.failures == 0
         assert forecaster.active == (card.loss < min(card.constants.values()))
         assert 0.2 < forecaster.volatility < 1.5
