@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from router.documents.files import read_document
 from router.documents.located import location, validate
-from router.documents.portfolio_models import PortfolioModel, Trigger
+from router.documents.portfolio_models import PortfolioModel
 from router.errors import InputError
-from router.fixed_point import WAD
+from router.fixed_point import BPS, WAD
 from router.portfolio import Landing, LoanPolicy, Portfolio, Settlement, TokenRule, Trade
 from router.snapshot import Snapshot
+from router.strategy.drift import DriftKind
+from router.strategy.triggers import Threshold, TriggerSpec
 from router.tokens import Address, Token, format_amount, parse_amount
 
 _GWEI_DECIMALS = 9
@@ -46,10 +49,6 @@ class PortfolioFile:
     @property
     def owner(self) -> Address:
         return self.model.owner
-
-    @property
-    def trigger(self) -> Trigger | None:
-        return self.model.trigger
 
     @property
     def needs_balances(self) -> bool:
@@ -135,6 +134,37 @@ class PortfolioFile:
             max_legs=model.max_legs,
             max_arbitrage_bps=float(model.max_arbitrage_bps),
         )
+
+    def triggers(self, snapshot: Snapshot) -> TriggerSpec:
+        """When to rebalance: the file's trigger, or else its tolerances as bands; with the file's gates.
+
+        Assets are named by address, in bands as in the observations that they are compared with.
+
+        Raises:
+            InputError: a band of an unknown token, of one under two names, or of one that is neither held nor
+                wanted; names the field.
+        """
+        trigger, gates = self.model.trigger, self.model.gates.gates()
+        if trigger is not None:
+            return TriggerSpec(trigger.condition("trigger", partial(self._banded, snapshot)), gates)
+        own = {
+            token: rule.tolerance_bps / BPS
+            for token, rule in self._rules(snapshot).items()
+            if rule.tolerance_bps is not None
+        }
+        band = self.model.tolerance_bps / BPS
+        return TriggerSpec(Threshold(DriftKind.ABSOLUTE, band, tuple(sorted(own.items()))), gates)
+
+    def _banded(self, snapshot: Snapshot, table: str, keys: Iterable[str]) -> dict[str, Address]:
+        model = self.model
+        found = {key: token.address for key, token in self._by_token(table, keys, snapshot)}
+        if model.holdings is not None:
+            names: dict[str, Iterable[str]] = {"targets": model.targets, "holdings": model.holdings}
+            known = {token.address for each in names for _, token in self._named(each, names[each], snapshot)}
+            for key, address in found.items():
+                if address not in known:
+                    raise InputError("is neither held nor wanted", path=self._at(table, key))
+        return found
 
     def _check_chain(self, snapshot: Snapshot) -> None:
         model = self.model

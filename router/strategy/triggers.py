@@ -23,6 +23,9 @@ from router.errors import InputError
 from router.strategy.drift import Drift, DriftKind
 from router.strategy.schedule import Cron, Interval
 
+DEFAULT_MAX_ATTEMPTS = 3
+DEFAULT_RETRY_AFTER = timedelta(minutes=5)
+
 _BY_ASSET = (DriftKind.ABSOLUTE, DriftKind.RELATIVE)
 
 
@@ -155,8 +158,8 @@ class Gates:
     min_trade: float | None = None
     gas_ceiling_wei: int | None = None
     max_price_age: timedelta | None = None
-    max_attempts: int = 3
-    retry_after: timedelta = timedelta(minutes=5)
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    retry_after: timedelta = DEFAULT_RETRY_AFTER
 
     def __post_init__(self) -> None:
         for name in ("cooldown", "min_trade", "gas_ceiling_wei", "max_price_age", "retry_after"):
