@@ -97,8 +97,8 @@ USDC = "0.4"
 # max_impact_bps = 30
 
 # When to rebalance; without this table, when a weight is beyond its tolerance. The kinds are "calendar" (by
-# cron, interval_days or interval_hours), "threshold", and "all" or "any" of such parts. A calendar in "all" is
-# a look: what it acts on must hold at that moment.
+# cron, interval_days or interval_hours), "threshold", and "all" or "any" of such parts. A calendar in "all"
+# is a look: what it acts on must hold at that moment.
 # [trigger]
 # kind = "all"
 # [[trigger.of]]
