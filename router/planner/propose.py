@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from router.errors import Infeasible
 from router.fixed_point import BPS
 from router.optimiser.dual import Solution, solve
@@ -15,11 +13,10 @@ from router.optimiser.kernels import Floats
 from router.optimiser.market import Market
 from router.optimiser.prove import Prove
 from router.optimiser.prove import prove as close_gap
-from router.optimiser.support import choose
+from router.optimiser.subset import PAID
+from router.optimiser.support import best_path, choose
 from router.plan import CIRCLE
 from router.planner.certify import Evidence
-from router.planner.floor import best_single_path
-from router.planner.gas import least_cost
 from router.planner.land import best_flows, unreachable
 from router.planner.problem import Problem, Share
 from router.planner.shape import NEAR, Flows, executable, over, refuses_circles, straightened, thinned
@@ -50,6 +47,7 @@ def propose(
     Raises:
         Infeasible: no flows end at the target.
     """
+    posed = problem
     start, ghost = _start(problem, warm_start)
     whole = best_flows(problem, problem.universe.market, start, ghost)
     if not (whole.converged or whole.near):
@@ -81,7 +79,7 @@ def propose(
         chosen.proven,
     )
     short = open_to_all.value + problem.kept - evidence.flows_net > WIDE * open_to_all.value
-    floor = _single_path(problem, evidence) if short else []
+    floor = _single_path(posed, evidence) if short or problem is not posed else []
     notes = *chosen.notes, *_circle_notes(problem, refused + more)
     first = Proposal(problem, flows.market, solution, evidence, notes)
     return [first, *_at_wanted(problem, evidence), *floor]
@@ -111,36 +109,21 @@ def _at_wanted(problem: Problem, evidence: Evidence) -> list[Proposal]:
 
 def _single_path(problem: Problem, evidence: Evidence) -> list[Proposal]:
     """The best single path, where one token alone is sold and one bought: the floor for what is proposed."""
-    valuation, market = problem.valuation, problem.universe.market
-    book, shares = market.book, problem.shares
-    sold = [token for token, share in shares.items() if not share.most]
-    bought = [token for token, share in shares.items() if share.wanted and not share.band]
-    if len(sold) != 1 or len(bought) != 1 or len(shares) != 2:
-        return []
-    used = np.union1d(book.ladder_pool[market.ladders], book.basin_pool[market.basins])
-    path = best_single_path(
-        [book.pools[int(k)] for k in used],
-        sold[0],
-        bought[0],
-        valuation.tradable.get(sold[0], 0),
-        lambda token: valuation.prices.get(token, 0.0),
-        lambda pool: least_cost(pool, problem.price, valuation.snapshot),
-        {(each.pool, each.token_in, each.token_out) for each in problem.universe.excluded},
-    )
-    if path is None:
-        return []
-    hops = set(zip(path.pools, path.tokens, strict=True))
-    ladders = [
-        k
-        for k in market.ladders
-        if (book.pools[int(book.ladder_pool[k])].address, book.tokens[int(book.bought[k])]) in hops
-    ]
-    basins = [b for b in market.basins if book.pools[int(book.basin_pool[b])].address in path.pools]
-    few = market.only(np.array(ladders, dtype=np.int64), np.array(basins, dtype=np.int64), problem.ends)
-    solution = best_flows(problem, few)
-    if not solution.converged:
-        return []
-    return [Proposal(problem, few, solution, replace(evidence, flows_net=_flows_net(problem, solution)))]
+    market = problem.market
+    instance = Instance(market, problem.goal(market), problem.ends)
+    found: list[Proposal] = []
+    for state in best_path(instance):
+        few = instance.narrowed(state == PAID).market
+        flows = Flows(problem, few, best_flows(problem, few))
+        if not flows.solution.converged:
+            continue
+        try:
+            flows, _, _ = executable(flows)
+        except Infeasible:
+            continue
+        net = _flows_net(problem, flows.solution)
+        found.append(Proposal(flows.problem, flows.market, flows.solution, replace(evidence, flows_net=net)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
