@@ -33,6 +33,7 @@ class Reason(StrEnum):
     """Why a tick fired, or didn't, the most telling first. The values are stable: files may hold them."""
 
     FIRED = "fired"
+    """A cause holds that was not acted on yet, and every gate is open."""
     CLOCK_BACKWARDS = "clock_backwards"
     """The clock stands before the last tick. Nothing is decided until it has caught up, or `rearm`."""
     IN_FLIGHT = "in_flight"
@@ -52,7 +53,9 @@ class Reason(StrEnum):
     COOLDOWN = "cooldown"
     """The last rebalance was completed too short a time ago."""
     GAS_ABOVE_CEILING = "gas_above_ceiling"
+    """Gas costs more than the gates allow."""
     TRADE_BELOW_MINIMUM = "trade_below_minimum"
+    """The trade is worth less than the gates ask for."""
 
 
 @dataclass(frozen=True, slots=True)
