@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -18,6 +18,7 @@ from router.backtest import (
     policy_of,
     run,
 )
+from router.cli.backtest_files import Files
 from router.cli.backtest_inputs import (
     Grid,
     ParameterSet,
@@ -29,18 +30,15 @@ from router.cli.backtest_inputs import (
     strategy_extra,
     window,
 )
+from router.cli.backtest_market import pool_costs
 from router.cli.backtest_options import backtest_options
 from router.cli.backtest_sweep import best_of, run_sweep
 from router.cli.backtest_views import say_notes, show_results, show_sweep
 from router.cli.console import print_json, progress_bar, say
 from router.documents.backtest_file import backtest_file
 from router.documents.backtest_models import SweepEntry
-from router.documents.files import canonical_json, write_bytes
 from router.errors import InputError
 from router.fixed_point import BPS
-
-BENCHMARK = "hold"
-"""What a tear sheet shows a policy beside."""
 
 
 @click.command("backtest")
@@ -61,6 +59,8 @@ def backtest_command(
     impact_bps: float | None,
     impact_depth: str | None,
     impact_exponent: float,
+    snapshot: Path | None,
+    portfolio: Path | None,
     initial: float,
     gamma: float,
     policies: tuple[str, ...],
@@ -80,14 +80,20 @@ def backtest_command(
     """
     grid = parse_grid(sweep)
     sets = parameter_sets(_known(policies), grid)
-    _writable([report, tearsheet, png, out])
+    files = Files(report, tearsheet, png, out)
+    files.check()
     wanted = tuple(each.strip() for each in columns.split(",")) if columns else ()
     with strategy_extra("prices"):
         loaded = load_prices(prices, wanted, time=time_column, repair=repair, keep_jumps=keep_jumps)
     study = Backtest(
         window(loaded, start, end),
         parse_amounts(targets, "targets"),
-        Costs(fee_bps / BPS, gas, _impact(impact_bps, impact_depth, impact_exponent)),
+        Costs(
+            fee_bps / BPS,
+            gas,
+            _impact(impact_bps, impact_depth, impact_exponent),
+            pool_costs(snapshot, portfolio),
+        ),
         FeeConvention(fee_convention),
         initial,
         gamma,
@@ -95,13 +101,7 @@ def backtest_command(
     found = _swept(study, sets, grid, jobs, backend)
     results = _results(study, _closed(policies, found))
     document = backtest_file(results, prices.name, series=series, sweep=found)
-    contents = {
-        report: lambda: _page(results, prices.name, found),
-        tearsheet: lambda: _tear_sheet(results),
-        png: lambda: _picture(results),
-        out: lambda: canonical_json(document.to_json()),
-    }
-    _save(contents)
+    files.write(results, document, prices.name)
     if as_json:
         print_json(document.to_json())
     else:
@@ -135,6 +135,7 @@ def _swept(
     if not grid:
         return None
     with strategy_extra("sweep"):
+        import_module("joblib")
         return run_sweep(study, sets, grid, jobs, backend)
 
 
@@ -156,54 +157,3 @@ def _results(study: Backtest, policies: Sequence[str]) -> tuple[Result, ...]:
             update(name, done, len(policies))
             results.append(run(study, name))
     return tuple(results)
-
-
-def _page(results: Sequence[Result], source: str, found: SweepEntry | None) -> bytes:
-    from router.report.backtest_page import backtest_page
-
-    return backtest_page(results, source, found).encode(errors="replace")
-
-
-def _tear_sheet(results: Sequence[Result]) -> bytes:
-    """Of the first policy that trades, beside holding."""
-    from router.backtest.pictures import write_tear_sheet
-
-    with strategy_extra("tearsheet"):
-        shown = next((each for each in results if each.policy != BENCHMARK), None)
-        if shown is None:
-            return _written(lambda path: write_tear_sheet(results[0], path))
-        beside = run(shown.study, BENCHMARK)
-        return _written(lambda path: write_tear_sheet(shown, path, benchmark=beside))
-
-
-def _picture(results: Sequence[Result]) -> bytes:
-    from router.backtest.pictures import write_png
-
-    with strategy_extra("png"):
-        return _written(lambda path: write_png(results, path))
-
-
-def _written(write: Callable[[Path], None]) -> bytes:
-    """What a function writes into a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "written"
-        write(path)
-        return path.read_bytes()
-
-
-def _writable(paths: Sequence[Path | None]) -> None:
-    """Refuses before any work what could not be written after it."""
-    given = [path for path in paths if path is not None]
-    for path in given:
-        if not path.parent.is_dir():
-            raise InputError("no such folder", path=str(path.parent))
-        if [each.resolve() for each in given].count(path.resolve()) > 1:
-            raise InputError("is named for two outputs", path=str(path))
-
-
-def _save(contents: dict[Path | None, Callable[[], bytes]]) -> None:
-    """All files, or none where one cannot be made."""
-    made = {path: make() for path, make in contents.items() if path is not None}
-    for path, data in made.items():
-        write_bytes(data, path)
-        say(f"saved {path}", markup=False)

@@ -37,6 +37,12 @@ _OPTIONS = (
     _option("--impact-bps", type=_AMOUNT, help="What trading --impact-depth costs, of its value."),
     _option("--impact-depth", help="Numeraire: one amount, or BTC=1e6,ETH=5e5."),
     _option("--impact-exponent", type=float, default=0.5, show_default=True, help="0.5 is square-root law."),
+    _option(
+        "--snapshot",
+        type=FILE,
+        help="Costs of real pools, fees and impact, on top of the others; assets are called by symbol.",
+    ),
+    _option("--portfolio", type=FILE, help="Whose rules and size the pools' costs are measured for."),
     _option("--initial", type=float, default=1_000_000.0, show_default=True, help="Numeraire at the start."),
     _option("--gamma", type=float, default=3.0, show_default=True, help="Risk aversion of the objective."),
     _option("--from", "start", metavar="TIME", help="First row, such as 2021-01-01."),
