@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from router.documents.backtest_models import BacktestFile
+from router.documents.bands_models import BandsFile
 from router.documents.config import Config
 from router.documents.deployment import Deployment
 from router.documents.fields import FileModel
@@ -48,6 +49,7 @@ FILE_MODELS: Mapping[str, type[FileModel]] = {
     "schemas": SchemasFile,
     "localnet": LocalnetFile,
     "backtest": BacktestFile,
+    "bands": BandsFile,
 }
 
 
