@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from router.errors import InputError, InsufficientHistory
 from router.strategy.covariance import DAYS, check_returns, covariance_of, with_volatilities
 from router.strategy.guards import finite
+from router.strategy.rows import Rows
 from router.strategy.scores import Score, Scorecard, score
 from router.strategy.volatility import Constant, Model, Parameters, log_har
 
@@ -89,12 +90,13 @@ class Forecaster:
         if not self.constants:
             raise InputError("a model needs one to be judged against", path="constants")
         self.failures = 0
-        self._rows: list[Floats] = []
+        self._rows: Rows | None = None
         self._parameters: Parameters | None = None
         self._pending: tuple[int, Floats, list[Floats]] | None = None
         self._scores: list[Score] = []
         self._constant_scores: dict[str, list[Score]] = {constant.name: [] for constant in self.constants}
         self._served: list[Score] = []
+        self._active, self._best = False, 0
 
     @property
     def least_rows(self) -> int:
@@ -110,13 +112,16 @@ class Forecaster:
             InputError: another number of assets than before.
         """
         row = finite(np.atleast_1d(returns), "returns")
-        if self._rows and row.size != self._rows[0].size:
-            raise InputError(f"has {row.size} entries, had {self._rows[0].size} before", path="returns")
-        self._rows.append(row.copy())
+        if self._rows is None:
+            self._rows = Rows(row.size)
+        past = self._rows.past
+        if row.size != past.shape[1]:
+            raise InputError(f"has {row.size} entries, had {past.shape[1]} before", path="returns")
+        self._rows.append(row)
         age = len(self._rows) - self.least_rows
         if age < 0:
             return
-        past = np.array(self._rows)
+        past = self._rows.past
         if age % self.settings.refit == 0:
             self._parameters = self.model.fit(past, self.settings.horizon)
             self.failures += self._parameters is None
@@ -140,7 +145,7 @@ class Forecaster:
     @property
     def active(self) -> bool:
         """Whether the model's own forecast is the one given."""
-        return self.scorecard.active
+        return self._active
 
     @property
     def covariance(self) -> Floats:
@@ -149,12 +154,14 @@ class Forecaster:
         Raises:
             InsufficientHistory: fewer rows than `least_rows`.
         """
-        if len(self._rows) < self.least_rows:
-            message = f"has {len(self._rows)} rows, {self.least_rows} are needed"
-            raise InsufficientHistory(message, path="returns")
-        past = np.array(self._rows)
+        rows = len(self._rows) if self._rows else 0
+        if self._rows is None or rows < self.least_rows:
+            raise InsufficientHistory(f"has {rows} rows, {self.least_rows} are needed", path="returns")
+        past = self._rows.past
         result = self._modelled(past) if self.active else None
-        return (self._constant(past) if result is None else result) * self.settings.periods_per_year
+        if result is None:
+            result = self.constants[self._best].forecast((), past, self.settings.horizon)
+        return result * self.settings.periods_per_year
 
     @property
     def volatility(self) -> float:
@@ -182,11 +189,14 @@ class Forecaster:
         since, modelled, constants = self._pending
         outcome, level = past[since:], self.settings.level
         # What was served is decided before this outcome is known to the scores.
-        served = modelled if self.active else constants[self._best()]
+        served = modelled if self.active else constants[self._best]
         self._served.append(score(served, outcome, level))
         self._scores.append(score(modelled, outcome, level))
         for constant, forecast in zip(self.constants, constants, strict=True):
             self._constant_scores[constant.name].append(score(forecast, outcome, level))
+        card = self.scorecard
+        self._active = card.active
+        self._best = [constant.name for constant in self.constants].index(card.best_constant)
 
     def _note(self, past: Floats) -> None:
         """Notes what is expected of the next horizon; nothing while prices stand still."""
@@ -197,7 +207,7 @@ class Forecaster:
         modelled = self._modelled(past)
         if modelled is None:
             self.failures += self._parameters is not None
-            modelled = constants[self._best()]
+            modelled = constants[self._best]
         self._pending = (len(past), modelled, constants)
 
     def _modelled(self, past: Floats) -> Floats | None:
@@ -206,14 +216,6 @@ class Forecaster:
             return None
         forecast = self.model.forecast(self._parameters, past, self.settings.horizon)
         return forecast if _usable(forecast) else None
-
-    def _constant(self, past: Floats) -> Floats:
-        return self.constants[self._best()].forecast((), past, self.settings.horizon)
-
-    def _best(self) -> int:
-        """Index of the constant of least loss, the first before there are scores."""
-        best = self.scorecard.best_constant
-        return next(place for place, constant in enumerate(self.constants) if constant.name == best)
 
 
 class Outlook:
@@ -230,16 +232,23 @@ class Outlook:
         assets: Sequence[str],
         model: Callable[[], Model] = log_har,
         settings: Settings | None = None,
+        constants: Sequence[Constant] = CONSTANTS,
         window: int = 365,
     ) -> None:
         """
         Args:
             model: makes the model of an asset.
+            constants: what each model has to beat.
             window: newest rows that the correlations are from.
+
+        Raises:
+            InputError: no asset, or one named twice.
         """
         self.assets = tuple(assets)
-        self.forecasters = {asset: Forecaster(model(), settings) for asset in self.assets}
-        self._rows: list[Floats] = []
+        if not self.assets or len(set(self.assets)) < len(self.assets):
+            raise InputError(f"should be different names, are {', '.join(assets) or 'none'}", path="assets")
+        self.forecasters = {asset: Forecaster(model(), settings, constants) for asset in self.assets}
+        self._rows = Rows(len(self.assets))
         self._window = window
 
     def observe(self, returns: ArrayLike) -> None:
@@ -252,7 +261,7 @@ class Outlook:
         row = finite(returns, "returns")
         if row.size != len(self.assets):
             raise InputError(f"{row.size} entries for {len(self.assets)} assets", path="returns")
-        self._rows.append(row.copy())
+        self._rows.append(row)
         for value, asset in zip(row, self.assets, strict=True):
             self.forecasters[asset].observe(value)
 
@@ -273,7 +282,7 @@ class Outlook:
             InsufficientHistory: fewer rows than a forecast needs.
         """
         volatilities = self.volatilities
-        recent = np.array(self._rows[-self._window :])
+        recent = self._rows.past[-self._window :]
         periods = self.forecasters[self.assets[0]].settings.periods_per_year
         return with_volatilities(covariance_of(recent, periods_per_year=periods), volatilities)
 

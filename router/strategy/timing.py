@@ -21,6 +21,7 @@ from scipy.special import expit
 from router.errors import InputError
 from router.strategy.covariance import DAYS, check_returns
 from router.strategy.guards import check_weights, finite
+from router.strategy.rows import Rows
 
 Floats = NDArray[np.float64]
 
@@ -153,7 +154,7 @@ class Timing:
     def __init__(self, rule: TimingRule) -> None:
         self.rule = rule
         self.unfit = 0
-        self._rows: list[Floats] = []
+        self._rows = Rows(rule.targets.size)
         self._model: tuple[Floats, float] | None = None
         self._by_rule = _Shadow(rule.targets.copy())
         self._by_advice = _Shadow(rule.targets.copy())
@@ -170,7 +171,7 @@ class Timing:
             raise InputError(f"{row.size} entries for {self.rule.targets.size} assets", path="returns")
         if (row <= -1).any():
             raise InputError(f"should be above -1, is {row.min():.9g}", path="returns")
-        self._rows.append(row.copy())
+        self._rows.append(row)
         age = len(self._rows) - self.rule.least_rows
         if age >= 0 and age % self.rule.refit == 0:
             self._model = self._fit()
@@ -231,7 +232,7 @@ class Timing:
     def _probability(self, weights: Floats) -> float | None:
         if self._model is None:
             return None
-        recent = np.array(self._rows[-MEMORY:])
+        recent = self._rows.past[-MEMORY:]
         deviation = weights - self.rule.targets
         figures = _figures(deviation[None, :], recent[None, :, :], self.rule)
         coefficients, intercept = self._model
@@ -243,7 +244,7 @@ class Timing:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
-        figures, payoffs = lessons(np.array(self._rows), self.rule)
+        figures, payoffs = lessons(self._rows.past, self.rule)
         pays = payoffs > 0
         if pays.all() or not pays.any():
             return None

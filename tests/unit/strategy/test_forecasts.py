@@ -13,6 +13,7 @@ from router.errors import InputError, InsufficientHistory, NotFinite
 from router.strategy.covariance import covariance_of
 from router.strategy.forecasts import Forecaster, Outlook, Settings, walk
 from router.strategy.regimes import Regimes
+from router.strategy.targets import risk_parity
 from router.strategy.volatility import Constant, Ewma, Garch, Har, Model, Parameters, Shrunk, log_har
 
 from .series import garch, log_returns
@@ -56,7 +57,7 @@ def test_no_forecast_knows_the_future(model: Model) -> None:
     assert (first[380:] != second[380:]).any()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(101, 299), st.integers(0, 2**32 - 1))
 def test_no_forecast_knows_the_future_wherever_it_starts(row: int, seed: int) -> None:
     returns = garch(300, seed=6)
@@ -223,6 +224,21 @@ def test_an_outlook_puts_forecast_volatilities_on_correlations_and_leaves_cash_a
     assert outlook.reasons[0].startswith("BTC: EWMA 0.97")
     with pytest.raises(InputError, match="2 entries for 3 assets"):
         outlook.observe([0.1, 0.2])
+    for names in ((), ("BTC", "BTC")):
+        with pytest.raises(InputError, match="assets: should be different names"):
+            Outlook(names)
+
+
+def test_targets_from_an_outlook_hold_the_shares_of_the_forecast_variance() -> None:
+    rows = np.column_stack([garch(150, seed=1), 2 * garch(150, seed=2), np.zeros(150)])
+    outlook = Outlook(("BTC", "ETH", "USD"), Ewma, QUICK, constants=SHORT)
+    for row in rows:
+        outlook.observe(row)
+    weights = risk_parity(outlook.covariance, riskless=0.25)
+    assert weights[2] == 0.25
+    assert weights[0] * outlook.volatilities[0] == pytest.approx(
+        weights[1] * outlook.volatilities[1], rel=1e-4
+    )
 
 
 def test_the_default_on_recorded_prices_answers_as_its_scores_say() -> None:
