@@ -48,7 +48,8 @@ class DefaultPolicy:
             self._estimated = observation.row
         deviations = (observation.weights - targets)[active]
         rates = _rates(observation, active, deviations)
-        fixed = observation.costs.fixed / observation.nav
+        farthest = observation.assets[active[np.abs(deviations).argmax()]]  # trades surely
+        fixed = (observation.costs.fixed + observation.costs.leg(farthest)) / observation.nav
         band = self._region.band(deviations, rates, fixed)
         if band is None:
             return None
