@@ -72,6 +72,8 @@ class Settings:
 class Forecaster:
     """One model of one or more return series, walked forward.
 
+    Several series have no riskless one among them: their covariance would be singular, and nothing be scored.
+
     Attributes:
         model: what is on trial.
         constants: what it has to beat.

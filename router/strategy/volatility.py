@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from router.errors import InputError
 from router.strategy.covariance import CovarianceKind, covariance_of
 
 Floats = NDArray[np.float64]
@@ -54,6 +55,9 @@ class Constant(_Fitless):
 
     window: int | None = None
 
+    def __post_init__(self) -> None:
+        _at_least(1, "window", self.window)
+
     @property
     def name(self) -> str:
         return f"constant {self.window}" if self.window else "constant"
@@ -73,6 +77,11 @@ class Ewma(_Fitless):
 
     decay: float = 0.97
     least_rows: int = 60
+
+    def __post_init__(self) -> None:
+        if not 0 < self.decay <= 1:
+            raise InputError(f"should be above 0 and at most 1, is {self.decay}", path="decay")
+        _at_least(1, "least_rows", self.least_rows)
 
     @property
     def name(self) -> str:
@@ -96,6 +105,12 @@ class Shrunk(_Fitless):
     window: int | None = 180
     half_life: float = 40.0
     least_rows: int = 60
+
+    def __post_init__(self) -> None:
+        _at_least(1, "window", self.window)
+        if not self.half_life > 0:
+            raise InputError(f"should be above 0, is {self.half_life}", path="half_life")
+        _at_least(2, "least_rows", self.least_rows)
 
     @property
     def name(self) -> str:
@@ -159,6 +174,10 @@ class Har:
     logs: bool = False
     least_rows: int = 180
 
+    def __post_init__(self) -> None:
+        _at_least(1, "lags", min(self.lags, default=0))
+        _at_least(max(self.lags) + 1, "least_rows", self.least_rows)
+
     @property
     def name(self) -> str:
         return f"{'log-' if self.logs else ''}HAR {'/'.join(map(str, self.lags))}"
@@ -171,6 +190,8 @@ class Har:
         floor = 1e-3 * float(squares.mean()) if self.logs else 0.0
         sums = np.concatenate([[0.0], np.cumsum(squares)])
         ends = np.arange(max(self.lags), len(squares) - horizon + 1)
+        if len(ends) <= len(self.lags) + 1:
+            return None
         features = self._features(sums, ends, floor)
         realised = (sums[ends + horizon] - sums[ends]) / horizon
         wanted = np.log(realised + floor) if self.logs else realised
@@ -195,6 +216,11 @@ class Har:
         means = np.column_stack([(sums[ends] - sums[ends - lag]) / lag for lag in self.lags])
         columns = np.log(means + floor) if self.logs else means
         return np.column_stack([np.ones(len(ends)), columns])
+
+
+def _at_least(least: int, path: str, value: float | None) -> None:
+    if value is not None and not value >= least:
+        raise InputError(f"should be at least {least}, is {value}", path=path)
 
 
 def log_har() -> Har:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from router.errors import InputError
 from router.strategy.covariance import covariance_of
 from router.strategy.volatility import Constant, Ewma, Garch, Har, Model, Shrunk, log_har
 
@@ -128,3 +129,30 @@ def test_a_fit_that_warns_or_explodes_is_none() -> None:
     """A volatility that only grows: arch finds a sum of 1, at which the variance never comes back."""
     exploding = np.random.default_rng(3).standard_normal((600, 1)) * np.exp(np.linspace(-6, 3, 600))[:, None]
     assert Garch().fit(exploding, 7) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "setting"),
+    [
+        (Ewma, {"decay": 0.0}),
+        (Ewma, {"decay": 1.1}),
+        (Ewma, {"least_rows": 0}),
+        (Constant, {"window": -1}),
+        (Constant, {"window": 0}),
+        (Shrunk, {"window": -5}),
+        (Shrunk, {"half_life": 0.0}),
+        (Shrunk, {"least_rows": 1}),
+        (Har, {"lags": ()}),
+        (Har, {"lags": (0, 7)}),
+        (Har, {"least_rows": 30}),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(make: type, setting: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=next(iter(setting))):
+        make(**setting)
+
+
+def test_a_horizon_that_leaves_too_few_rows_gives_no_fit() -> None:
+    assert Har().fit(CLUSTERED[:180], 147) is None
+    assert Har().fit(CLUSTERED[:180], 400) is None
+    assert Har().fit(CLUSTERED[:180], 100) is not None
