@@ -48,7 +48,9 @@ Case = tuple[str, float, float, DriftingWeight]
 @click.option("--gas-gwei", help="Gas prices instead of --gas.")
 @click.option("--gas-units", type=float, help="Gas of one transaction, with --gas-gwei.")
 @click.option("--native-price", type=float, help="Numeraire per native token, with --gas-gwei.")
-@click.option("--volatility", help="Annual volatilities against the rest, as 0.4,0.8.  [0.8]")
+@click.option(
+    "--volatility", help="Annual, against the rest, as 0.4,0.8; or with --portfolio WETH=0.7,...  [0.8]"
+)
 @click.option("--fee-bps", type=float, help="One-way cost of the value traded.  [30]")
 @click.option("--gamma", type=float, default=3.0, show_default=True, help="Risk aversion.")
 @click.option(
@@ -83,10 +85,8 @@ def bands_command(
     The volatility changes what a band costs, and its width only under --tracking-error.
     """
     _check_plot(plot)
-    if tracking_error is not None and not (isfinite(tracking_error) and tracking_error > 0):
-        raise InputError(f"should be a number above 0, not {tracking_error}", path="tracking-error")
+    _check_above({"tracking-error": tracking_error, "gamma": gamma})
     band_of = _band_of(tracking_error)
-    volatilities = _numbers(volatility, "volatility", VOLATILITIES, positive=tracking_error is not None)
     if portfolio is not None or snapshot is not None:
         _refuse(
             {"weight": weight, "gas": gas, "gas-units": gas_units, "native-price": native_price}
@@ -99,16 +99,21 @@ def bands_command(
             raise InputError(f"should be from -1 to 1, not {correlation}", path="correlation")
         from router.cli.bands_market import portfolio_cases
 
+        risks: Sequence[float] | Mapping[str, float]
+        named = volatility is not None and "=" in volatility
+        risks = _named(volatility, "volatility") if named else _risks(volatility, tracking_error)
         navs = _numbers(nav, "nav", (), positive=True)
         prices = _numbers(gas_gwei, "gas-gwei", ())
-        cases = portfolio_cases(
-            snapshot, portfolio, navs, prices, volatilities, correlation, gamma, band_of[0]
-        )
+        cases = portfolio_cases(snapshot, portfolio, navs, prices, risks, correlation, gamma, band_of[0])
     else:
         navs = _numbers(nav, "nav", NAVS, positive=True)
         fees = FEE_BPS if fee_bps is None else fee_bps
+        if not (isfinite(fees) and fees >= 0):
+            raise InputError(f"should be a number of at least 0, not {fees}", path="fee-bps")
         gases = _gas(gas, gas_gwei, gas_units, native_price)
-        cases = _flag_cases(_weights(weight), navs, gases, volatilities, fees / BPS, gamma)
+        cases = _flag_cases(
+            _weights(weight), navs, gases, _risks(volatility, tracking_error), fees / BPS, gamma
+        )
     rows = []
     with progress_bar("bands") as update:
         for case in cases:
@@ -226,6 +231,12 @@ def _check_plot(plot: Path | None) -> None:
         raise InputError("no such folder", path=str(plot.parent))
 
 
+def _check_above(given: Mapping[str, float | None]) -> None:
+    for name, value in given.items():
+        if value is not None and not (isfinite(value) and value > 0):
+            raise InputError(f"should be a number above 0, not {value}", path=name)
+
+
 def _refuse(given: Mapping[str, object], why: str) -> None:
     for name, value in given.items():
         if value is not None:
@@ -240,15 +251,31 @@ def _gas(
         _refuse({"gas-units": gas_units, "native-price": native_price}, "goes with --gas-gwei")
         return _numbers(gas, "gas", GAS)
     _refuse({"gas": gas}, "--gas and --gas-gwei say the same")
-    for name, value in (("gas-units", gas_units), ("native-price", native_price)):
+    needed = {"gas-units": gas_units, "native-price": native_price}
+    _check_above(needed)
+    unit = GWEI
+    for name, value in needed.items():
         if value is None:
             raise InputError("--gas-gwei needs it, where there is no --snapshot", path=name)
-        if not (isfinite(value) and value > 0):
-            raise InputError(f"should be a number above 0, not {value}", path=name)
-    assert gas_units is not None
-    assert native_price is not None
-    unit = GWEI * gas_units * native_price
+        unit *= value
     return tuple(price * unit for price in _numbers(gas_gwei, "gas-gwei", ()))
+
+
+def _risks(text: str | None, tracking_error: float | None) -> tuple[float, ...]:
+    return _numbers(text, "volatility", VOLATILITIES, positive=tracking_error is not None)
+
+
+def _named(text: str | None, path: str) -> dict[str, float]:
+    """Numbers of at least 0 by name."""
+    found: dict[str, float] = {}
+    for part in (text or "").split(","):
+        name, equals, value = (each.strip() for each in part.partition("="))
+        if not (name and equals):
+            raise InputError(f"should be NAME=NUMBER, not {part.strip()!r}", path=path)
+        if name in found:
+            raise InputError("is given twice", path=f"{path}.{name}")
+        (found[name],) = _numbers(value, f"{path}.{name}", ())
+    return found
 
 
 def _weights(text: str | None) -> list[tuple[str, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import sqrt
@@ -12,7 +12,7 @@ import numpy as np
 
 from router.cli.session import load_market
 from router.documents.portfolio_file import load_portfolio_file
-from router.errors import InputError
+from router.errors import InputError, nearest
 from router.market_cost import Marked, measure_cost
 from router.planner.valuation import Valuation
 from router.portfolio import Portfolio
@@ -23,6 +23,7 @@ from router.strategy.portfolio_bands import drifting_weights
 from router.tokens import to_checksum
 
 GWEI = 10**9
+ROUNDING = 1e-12
 ROUNDS = 40
 LEAST_SIZE = 1e-4
 """Share of the portfolio's value, below which a trade costs what one of this size does."""
@@ -35,7 +36,7 @@ def portfolio_cases(
     portfolio: Path,
     navs: Sequence[float],
     gas_gwei: Sequence[float],
-    volatilities: Sequence[float],
+    volatilities: Sequence[float] | Mapping[str, float],
     correlation: float,
     risk_aversion: float,
     band_of: Callable[[DriftingWeight], Band],
@@ -50,7 +51,8 @@ def portfolio_cases(
         navs: where empty, the value of the file's holdings.
         gas_gwei: where empty, the file's gas price or the snapshot's base fee. Which pools are worth their
             gas is looked up at the highest.
-        volatilities: annual, of every asset but the numeraire; any two of them have the correlation.
+        volatilities: annual; each of every asset but the numeraire, or one by symbol. Any two assets have the
+            correlation.
 
     Raises:
         InputError: what the files hold, or no holdings where no value is given.
@@ -69,8 +71,8 @@ def portfolio_cases(
         shares = [price / dearest if dearest else 0.0 for price in gas_gwei] or [1.0]
         gas = (cost.fixed + sum(cost.legs)) * nav
         targets = np.array([standing.targets_wad.get(token, 0) / 10**18 for token in cost.assets])
-        for share, volatility in product(shares, volatilities):
-            sizes = np.array([0.0 if token == market.numeraire else volatility for token in cost.assets])
+        for share, sizes in product(shares, _sizes(market, cost.assets, volatilities)):
+            _check_correlation(correlation, int((sizes > 0).sum()))
             covariance = np.outer(sizes, sizes) * (correlation + (1 - correlation) * np.eye(len(sizes)))
             rows = drifting_weights(
                 targets,
@@ -79,14 +81,41 @@ def portfolio_cases(
                 fee_rates=[0.0] * len(targets),
                 fixed_cost=share * gas / nav,
             )
-            for place, row in enumerate(rows):
-                if row is not None:
-                    yield (
-                        _name(market, cost.assets, place),
-                        nav,
-                        share * gas,
-                        _with_fee(row, cost, targets, place, band_of),
-                    )
+            for place in (cost.assets.index(token) for token in standing.targets_wad):
+                if (row := rows[place]) is not None:
+                    whole = _with_fee(row, cost, targets, place, band_of)
+                    yield _name(market, cost.assets, place), nav, share * gas, whole
+
+
+def _sizes(
+    market: Snapshot, assets: Sequence[str], volatilities: Sequence[float] | Mapping[str, float]
+) -> list[Floats]:
+    """Volatilities in the order of the assets, of each case.
+
+    Raises:
+        InputError: an asset without one, or one of no asset.
+    """
+    names = [_name(market, assets, place) for place in range(len(assets))]
+    steady = [token == market.numeraire for token in assets]
+    if not isinstance(volatilities, Mapping):
+        return [np.array([0.0 if still else each for still in steady]) for each in volatilities]
+    for name in volatilities:
+        if name not in names:
+            raise InputError(f"no such asset: {name}", path="volatility", nearest=nearest(name, names))
+    for name, still in zip(names, steady, strict=True):
+        if not still and name not in volatilities:
+            raise InputError(f"{name} has none", path="volatility")
+    return [np.array([volatilities.get(name, 0.0) for name in names])]
+
+
+def _check_correlation(correlation: float, moving: int) -> None:
+    least = -1 / (moving - 1) if moving > 1 else -1.0
+    if correlation < least - ROUNDING:
+        raise InputError(
+            f"{moving} assets can't all have a correlation of {correlation:g} with each other: at least "
+            f"{least:.4f}",
+            path="correlation",
+        )
 
 
 def _standing(owner: Portfolio, market: Snapshot, nav: float, gwei: float | None) -> Portfolio:
