@@ -166,10 +166,10 @@ def _span(text: str, path: str) -> tuple[Decimal, ...]:
     start, stop, step = (_number(part, path) for part in parts)
     if step <= 0 or stop < start:
         raise InputError(f"should lead upwards in steps above 0, not {text!r}", path=path)
-    count = int((stop - start) // step) + 1
-    if count > MOST_VALUES:
+    steps = (stop - start) / step
+    if steps >= MOST_VALUES:
         raise InputError(f"has more than {MOST_VALUES:,} values", path=path)
-    return tuple(start + step * index for index in range(count))
+    return tuple(start + step * index for index in range(int(steps) + 1))
 
 
 def _listed(text: str, path: str) -> tuple[Decimal, ...]:

@@ -16,7 +16,7 @@ def pool_costs(snapshot: Path | None, portfolio: Path | None) -> PoolCosts | Non
     """Cost curves of a portfolio's tokens, each against the numeraire; assets are called by their symbols.
 
     Fees and impact count from the prices at which the pools stand: that a pool stands beside the reference
-    prices on one block lasts no longer than the block. Every rebalance pays the gas of trading all tokens.
+    prices on one block lasts no longer than the block.
 
     Raises:
         InputError: one file without the other, or what they hold.
@@ -38,6 +38,4 @@ def pool_costs(snapshot: Path | None, portfolio: Path | None) -> PoolCosts | Non
         symbol if symbols.count(symbol) == 1 else to_checksum(token)
         for token, symbol in zip(measured.assets, symbols, strict=True)
     ]
-    fixed = measured.fixed + sum(measured.legs)
-    curves = replace(measured, assets=tuple(names), fixed=fixed, legs=())
-    return PoolCosts(curves, valuation.value(valuation.tradable))
+    return PoolCosts(replace(measured, assets=tuple(names)), valuation.value(valuation.tradable))

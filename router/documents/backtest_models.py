@@ -60,7 +60,7 @@ class CostModelEntry(FileModel):
     gas: Annotated[Number, Field(description="numeraire per rebalance")]
     impact: ImpactEntry | None
     market_nav: Number | None
-    market_fixed: Annotated[Number | None, Field(description="gas and loan premium of the pools' trades")]
+    market_fixed: Annotated[Number | None, Field(description="gas and loan of any trade in the pools")]
 
 
 class CostsEntry(FileModel):

@@ -58,7 +58,7 @@ def asked(study: Backtest) -> Html:
         ("targets", ", ".join(f"{asset} {percent(weight)}" for asset, weight in weights)),
         ("initial value", money(study.initial)),
         ("fee, one-way", f"{billed.fee_rate * BPS:g} bp, {study.convention}"),
-        ("gas and loan premium of a rebalance", money(billed.fixed)),
+        ("gas and loan of any rebalance", money(billed.fixed)),
         ("risk aversion", f"{study.risk_aversion:g}"),
     ]
     if billed.impact is not None:
