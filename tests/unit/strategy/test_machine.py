@@ -270,6 +270,13 @@ def test_stale_prices_are_no_reason_where_the_calendar_alone_decides():
     assert run.tick(5, seen(0.25, priced_at=(at(1), at(1)))).reasons == (Reason.BEFORE_SLOT,)
 
 
+@pytest.mark.parametrize("kind", [AllOf, AnyOf])
+def test_stale_prices_at_first_are_the_reason_though_no_cause_is_known(kind):
+    run = Run(kind((band(0.1), band(0.2))), max_price_age=HOUR)
+    decision = run.tick(5, seen(0.25, priced_at=(at(1), at(1))))
+    assert (decision.reasons, decision.causes) == ((Reason.PRICES_STALE,), ())
+
+
 def test_stale_prices_neither_begin_nor_end_an_episode():
     run = Run(band(0.1), max_price_age=HOUR, cooldown=9 * HOUR)
     run.done(0)
@@ -314,7 +321,24 @@ def test_slot_that_failed_too_often_gives_way_to_the_next():
     assert run.tick(6).fires
     run.broke(6)
     assert run.tick(7).reasons == (Reason.ATTEMPTS_EXHAUSTED,)
+    assert run.tick(8).reasons == (Reason.ATTEMPTS_EXHAUSTED,)
     assert run.tick(12).attempt == 1
+
+
+def test_slot_that_failed_too_often_is_no_look_for_a_later_episode():
+    run = Run(AllOf((every(6), band(0.1))), max_attempts=1, retry_after=timedelta())
+    assert run.tick(6, OUT).fires
+    run.broke(6)
+    run.tick(7, IN)
+    assert run.tick(8, OUT).reasons == (Reason.ATTEMPTS_EXHAUSTED,)
+
+
+def test_rebalance_by_hand_after_a_failure_ends_the_wait_for_a_retry():
+    run = Run(band(0.1), retry_after=5 * HOUR)
+    run.tick(1, OUT)
+    run.broke(1)
+    run.done(2)
+    assert run.tick(3, OUT).attempt == 1
 
 
 def test_exhausted_drift_is_still_out_where_a_look_asks():
