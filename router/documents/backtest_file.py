@@ -84,14 +84,13 @@ def metrics_entry(found: Mapping[str, float | int | None], initial: float) -> Me
 
 
 def run_entry(result: Result, *, series: bool) -> RunEntry:
-    found = attribution_of(result)
     return RunEntry.of(
         policy=result.policy,
         final=result.final,
         rebalances=result.rebalances,
         costs=dict(result.costs) | {"total": result.cost},
         metrics=metrics_entry(result.metrics, result.study.initial),
-        attribution=found and _attribution_entry(found),
+        attribution=_attribution_entry(attribution_of(result)),
         stop=result.stop
         and StopEntry.of(
             row=result.stop.row,
@@ -103,13 +102,11 @@ def run_entry(result: Result, *, series: bool) -> RunEntry:
     )
 
 
-def attribution_of(result: Result) -> Attribution | None:
-    """Where the return of a run came from; None where it lived through one row only.
+def attribution_of(result: Result) -> Attribution:
+    """Where the return of a run came from.
 
-    The numeraire earns nothing. What pools took counts as impact, a loan's premium as gas.
+    The numeraire earns nothing. What pools and a loan took counts as impact.
     """
-    if result.rows < 2:
-        return None
     study, ledger = result.study, result.ledger
     paid = np.zeros((result.rows, ledger.costs.shape[1]))
     paid[ledger.rows] = ledger.costs

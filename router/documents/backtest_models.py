@@ -157,7 +157,7 @@ class RunEntry(FileModel):
     rebalances: Count
     costs: CostsEntry
     metrics: MetricsEntry
-    attribution: AttributionEntry | None
+    attribution: AttributionEntry
     stop: StopEntry | None
     trades: tuple[TradeEntry, ...] | None = None
     series: SeriesEntry | None = None

@@ -84,7 +84,7 @@ def _heat(
     others = f", least over {', '.join(names[2:])}" if len(names) > 2 else ""
     layout = {
         "height": 200 + max(160, min(640, 22 * len(rows))),
-        "margin": MARGIN | {"t": 60, "l": 90},
+        "margin": MARGIN | {"t": 60, "b": 60, "l": 90},
         "title": {"text": label(f"{family}: objective{others}")},
         "xaxis": {"type": "category", "title": {"text": across}},
         "yaxis": {"type": "category", "title": {"text": down}},
@@ -104,7 +104,7 @@ def _curve(name: str, family: str, across: str, points: Sequence[PointEntry]) ->
     }
     layout = {
         "height": 340,
-        "margin": MARGIN | {"t": 60},
+        "margin": MARGIN | {"t": 60, "b": 60},
         "title": {"text": label(f"{family}: objective")},
         "xaxis": {"title": {"text": across}},
         "yaxis": {"title": {"text": "bp a year"}, "rangemode": "tozero"},

@@ -73,8 +73,9 @@ def weights_figure(results: Sequence[Result]) -> Html:
         }
         for place, result in enumerate(results)
     ]
-    menu = {"buttons": buttons, "x": 1, "xanchor": "right", "y": 1.2, "yanchor": "top", "direction": "down"}
-    layout = _layout("percent of net asset value", 420) | {"updatemenus": [menu]}
+    menu = {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.12, "yanchor": "bottom"}
+    margin = {"margin": MARGIN | {"t": 100}, "updatemenus": [menu]}
+    layout = _layout("percent of net asset value", 480) | margin
     return figure("weights", traces, layout)
 
 

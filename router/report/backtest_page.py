@@ -39,7 +39,7 @@ def backtest_page(results: Sequence[Result], source: str, sweep: SweepEntry | No
     prices = study.prices
     span = f"{prices.at(0):%Y-%m-%d} to {prices.at(-1):%Y-%m-%d}"
     title = f"Backtest: {', '.join(study.prices.assets)}, {span}"
-    attributed = {each.policy: found for each in results if (found := attribution_of(each)) is not None}
+    attributed = {each.policy: attribution_of(each) for each in results}
     return document(
         title,
         heading(title),
@@ -64,7 +64,7 @@ def backtest_page(results: Sequence[Result], source: str, sweep: SweepEntry | No
             paragraph("After each row's trade. Dashed: targets. Dotted: where the policy trades.", "small"),
         ),
         section("Costs", cost_figure(results), costs(results)),
-        *_attribution(attributed),
+        _attribution(attributed),
         *_sweep(sweep),
         section("Trades", *(trades(result) for result in results)),
     )
@@ -88,22 +88,20 @@ def _thinning(results: Sequence[Result]) -> Iterator[Html]:
         yield paragraph(f"Lines show every {-(-rows // MOST_POINTS)}th of {rows:,} rows.", "small")
 
 
-def _attribution(attributed: Mapping[str, Attribution]) -> Iterator[Html]:
-    if not attributed:
-        return
+def _attribution(attributed: Mapping[str, Attribution]) -> Html:
     header = ("policy", *RETURN_PARTS.values(), "total, numeraire")
     rows = [
         (name, *(money(getattr(each.money, part)) for part in RETURN_PARTS), money(each.money.total))
         for name, each in attributed.items()
     ]
-    yield section(
+    return section(
         "Where the return came from",
         attribution_figure(attributed),
         table(header, rows),
         paragraph(
             "Drift is what holding the first purchase earned. The rebalancing premium is excess growth less "
             "what holding gained as its winners grew; it can be negative. Tracking difference comes from "
-            "weights off the target. What pools take counts as impact, a loan's premium as gas. The parts "
+            "weights off the target. What pools and a loan take counts as impact. The parts "
             f"sum to the whole. {NO_FORECAST}",
             "small",
         ),

@@ -8,7 +8,7 @@ from router.backtest import Backtest, Result
 from router.fixed_point import BPS
 from router.report.backtest_bars import COST_PARTS
 from router.report.page import Html, folded, items, paragraph, table
-from router.report.words import money, percent
+from router.report.words import money
 
 MOST_TRADES = 400
 """Trades that are listed for each policy."""
@@ -24,9 +24,6 @@ def comparison(results: Sequence[Result]) -> Html:
         "worst fall",
         "tracking error",
         "objective, bp a year",
-        "rebalances",
-        "turnover a year",
-        "cost, bp a year",
         "largest drift",
     )
     return table(header, [_row(result) for result in results])
@@ -38,16 +35,13 @@ def _row(result: Result) -> tuple[str, ...]:
     return (
         result.policy,
         money(result.final),
-        percent(result.final / result.study.initial - 1),
-        "stopped" if growth is None else percent(growth),
-        percent(found["volatility"] or 0.0),
-        percent(found["max_drawdown"] or 0.0),
-        percent(result.tracking_error),
+        _percent(result.final / result.study.initial - 1),
+        "stopped" if growth is None else _percent(growth),
+        _percent(found["volatility"] or 0.0),
+        _percent(found["max_drawdown"] or 0.0),
+        _percent(result.tracking_error),
         "stopped" if objective is None else f"{objective:,.2f}",
-        f"{result.rebalances:,}",
-        f"{found['turnover_per_year']:,.3f}",
-        f"{result.cost_per_year * BPS:,.2f}",
-        percent(found["max_drift"] or 0.0),
+        _percent(found["max_drift"] or 0.0),
     )
 
 
@@ -55,7 +49,7 @@ def asked(study: Backtest) -> Html:
     billed = study.costs
     weights = zip(study.assets, study.weights.tolist(), strict=True)
     rows = [
-        ("targets", ", ".join(f"{asset} {percent(weight)}" for asset, weight in weights)),
+        ("targets", ", ".join(f"{asset} {_percent(weight)}" for asset, weight in weights)),
         ("initial value", money(study.initial)),
         ("fee, one-way", f"{billed.fee_rate * BPS:g} bp, {study.convention}"),
         ("gas and loan of any rebalance", money(billed.fixed)),
@@ -77,11 +71,27 @@ def repairs(study: Backtest) -> Iterator[Html]:
 
 
 def costs(results: Sequence[Result]) -> Html:
+    """What each policy paid."""
     rows = [
-        (result.policy, *(money(result.costs[part]) for part in COST_PARTS), money(result.cost))
+        (
+            result.policy,
+            f"{result.rebalances:,}",
+            f"{result.metrics['turnover_per_year']:,.3f}",
+            *(money(result.costs[part]) for part in COST_PARTS),
+            money(result.cost),
+            f"{result.cost_per_year * BPS:,.2f}",
+        )
         for result in results
     ]
-    return table(("policy", *COST_PARTS.values(), "total, numeraire"), rows)
+    header = (
+        "policy",
+        "rebalances",
+        "turnover a year",
+        *COST_PARTS.values(),
+        "total, numeraire",
+        "bp a year",
+    )
+    return table(header, rows)
 
 
 def trades(result: Result) -> Html:
@@ -103,3 +113,7 @@ def trades(result: Result) -> Html:
     return folded(
         f"{result.policy}: {len(result.trades):,} trades{more}", table(header, rows, left=("asset", ""))
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.2f}\u00a0%"

@@ -45,7 +45,6 @@ def test_run_holds_the_figures_of_its_result() -> None:
 def test_attribution_sums_to_what_was_earned_and_its_costs_are_the_bills(policy: str, costs: str) -> None:
     result = run(study_of(random_prices(4), costs=COSTS[costs]), policy)
     found = attribution_of(result)
-    assert found is not None
     assert found.money.total == pytest.approx(result.final - 1e6, abs=1e-3)
     assert found.money.unexplained == 0
     assert found.money.fees == pytest.approx(-result.costs["fees"])
