@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
@@ -11,7 +11,7 @@ import numpy as np
 
 from router.errors import Unsolved
 from router.fixed_point import BPS, WAD
-from router.market_cost import measure_cost
+from router.market_cost import SIZES, measure_cost
 from router.plan import Judgement, Plan
 from router.planner.statement import hold_plan
 from router.planner.valuation import Valuation
@@ -29,6 +29,9 @@ PLAN_COSTS_MORE = "plan_costs_more"
 """The plan's own cost is above what the curves promised, and above what the trade avoids."""
 ONE_WAY = 2
 """Sides of a trade in one asset: bought and sold."""
+REFINEMENTS, AROUND = 2, (0.75, 0.9, 1.0, 1.1, 1.35)
+"""How often cost curves are measured again about the trade decided on, and at which multiples of it: between
+two sizes a curve is a chord, which is above it."""
 
 
 @dataclass(frozen=True)
@@ -181,17 +184,30 @@ def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> 
         return None
     weights = np.array([held[token] for token in tokens])
     floors, caps = _limits(portfolio, discipline, held)
-    decision = decide(
-        weights,
-        np.array([valuation.target(token) for token in tokens]),
-        discipline.covariance(tokens, snapshot.numeraire),
-        measure_cost(snapshot, portfolio),
-        nav=valuation.value(valuation.tradable),
-        risk_aversion=discipline.risk_aversion,
-        horizon_years=discipline.horizon_years,
-        floors=floors,
-        caps=caps,
-    )
+    targets = np.array([valuation.target(token) for token in tokens])
+    covariance = discipline.covariance(tokens, snapshot.numeraire)
+
+    def decided(sizes: Iterable[float]) -> Decision:
+        return decide(
+            weights,
+            targets,
+            covariance,
+            measure_cost(snapshot, portfolio, sizes=sorted(sizes)),
+            nav=valuation.value(valuation.tradable),
+            risk_aversion=discipline.risk_aversion,
+            horizon_years=discipline.horizon_years,
+            floors=floors,
+            caps=caps,
+        )
+
+    sizes = set(SIZES)
+    decision = decided(sizes)
+    for _ in range(REFINEMENTS):
+        found = {abs(change) * each for change in decision.proposal.tolist() if change for each in AROUND}
+        if found <= sizes:
+            break
+        sizes |= {size for size in found if min(SIZES) < size < max(SIZES)}
+        decision = decided(sizes)
     return Advice(valuation, discipline, decision)
 
 

@@ -126,6 +126,17 @@ USDC = "0.4"
 # max_price_age_s = 3600
 # max_attempts = 3
 # retry_after_s = 300
+
+# What drift costs you, so that a trade is weighed against what it takes: it lands where the next unit would not
+# pay, and nothing is done where none pays. Without this table plans go to the target whatever that costs.
+# [discipline]
+# risk_aversion = 3
+# horizon_days = 30
+# correlation = "0.6"  # of every two tokens
+# correlations = { "WETH/USDC" = "0" }
+# max_weight = { WETH = "0.8" }
+# [discipline.volatility]  # annual; the numeraire's is 0
+# WETH = "0.7"
 """
 
 

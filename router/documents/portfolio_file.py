@@ -15,11 +15,13 @@ from router.errors import InputError
 from router.fixed_point import BPS, WAD
 from router.portfolio import Landing, LoanPolicy, Portfolio, Settlement, TokenRule, Trade
 from router.snapshot import Snapshot
+from router.strategy.discipline import Discipline
 from router.strategy.drift import DriftKind
 from router.strategy.triggers import Threshold, TriggerSpec
 from router.tokens import Address, Token, format_amount, parse_amount
 
 _GWEI_DECIMALS = 9
+PAIR = 2
 _WEIGHT_DECIMALS = 18
 
 
@@ -154,6 +156,49 @@ class PortfolioFile:
         }
         band = self.model.tolerance_bps / BPS
         return TriggerSpec(Threshold(DriftKind.ABSOLUTE, band, tuple(sorted(own.items()))), gates)
+
+    def discipline(self, snapshot: Snapshot) -> Discipline | None:
+        """What drift costs the owner, by address; None where the file does not say.
+
+        Raises:
+            InputError: an unknown token, one under two names, or a correlation that no two tokens can have.
+        """
+        model = self.model.discipline
+        if model is None:
+            return None
+
+        def of(name: str, values: Mapping[str, str]) -> dict[Address, float]:
+            named = self._by_token(f"discipline.{name}", values, snapshot)
+            return {token.address: float(values[key]) for key, token in named}
+
+        return Discipline(
+            risk_aversion=float(model.risk_aversion),
+            horizon_days=float(model.horizon_days),
+            volatility=of("volatility", model.volatility),
+            correlation=self._correlation("correlation", model.correlation),
+            correlations=self._correlations(model.correlations, snapshot),
+            max_weight=of("max_weight", model.max_weight),
+        )
+
+    def _correlations(
+        self, entries: Mapping[str, str], snapshot: Snapshot
+    ) -> dict[frozenset[Address], float]:
+        found: dict[frozenset[Address], float] = {}
+        for key, text in entries.items():
+            path = self._at("discipline", "correlations", key)
+            pair = frozenset(snapshot.token(name, path).address for name in key.split("/"))
+            if len(pair) != PAIR or key.count("/") != 1:
+                raise InputError("should name two tokens: 'WETH/WBTC'", path=path)
+            if pair in found:
+                raise InputError("are two tokens named before", path=path)
+            found[pair] = self._correlation(f"correlations.{key}", text)
+        return found
+
+    def _correlation(self, key: str, text: str) -> float:
+        value = float(text)
+        if not -1 <= value <= 1:
+            raise InputError(f"should be from -1 to 1, is {text}", path=self._at("discipline", key))
+        return value
 
     def _banded(self, snapshot: Snapshot, table: str, keys: Iterable[str]) -> dict[str, Address]:
         model = self.model

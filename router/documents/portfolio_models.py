@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from router.documents.discipline_models import DisciplineModel
 from router.documents.fields import (
     AddressText,
     BpsText,
@@ -94,3 +95,6 @@ class PortfolioModel(FileModel):
     deny_tokens: tuple[str, ...] = ()
     trigger: Annotated[Trigger | None, Field(description="without one, the tolerance is the band")] = None
     gates: Annotated[GatesTable, Field(default_factory=GatesTable)]
+    discipline: Annotated[
+        DisciplineModel | None, Field(description="without one, plans are made whatever they cost")
+    ] = None
