@@ -124,6 +124,8 @@ class Costs:
             values: (assets,) numeraire; bought above 0, sold below. Of nothing: of the first unit sold.
         """
         rates = np.full(len(assets), self.fee_rate)
+        if self.impact is None and self.market is None:
+            return rates
         for column, (asset, value) in enumerate(zip(assets, values.tolist(), strict=True)):
             if self.impact is not None:
                 rates[column] += (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from router.backtest.costs import FeeConvention
 from router.backtest.no_trade import Region
 from router.backtest.policies import OTHERS, Observation
 from router.strategy.covariance import CovarianceKind, covariance_of
@@ -17,9 +18,11 @@ Floats = npt.NDArray[np.float64]
 
 LEAST_HISTORY = 30
 """Returns until a covariance is estimated; before, all assets vary alike with `PRIOR_CORRELATION`."""
-REFRESH = 30
-"""Rows until it is estimated anew."""
+GROWTH = 1.25
+"""How much longer the history is each time that it is estimated anew."""
 PRIOR_CORRELATION = 0.5
+SPARE = 0.01
+"""Of the costs of a trade, kept beside them in cash: what is sold for them costs too."""
 LEAST_EIGENVALUE = 1e-4
 """Of the covariance, as a share of its mean variance: assets nearer to each other count as this different."""
 
@@ -42,7 +45,7 @@ class DefaultPolicy:
         closed = not targets[-1] > 0
         if len(active) - closed < 1:
             return None
-        if self._region is None or observation.row - self._estimated >= REFRESH:
+        if self._region is None or _due(observation.row, self._estimated):
             covariance = _estimate(observation.prices[:, active])
             self._region = Region.of(targets[active], covariance, observation.risk_aversion, closed=closed)
             self._estimated = observation.row
@@ -59,7 +62,23 @@ class DefaultPolicy:
         if landing.min() < 0:  # the parallelotope reaches beyond what there is
             length = float(np.sqrt(deviations @ deviations))
             landing = targets + (observation.weights - targets) * (band.landing / length)
+        if observation.convention is FeeConvention.FEE_FROM_CASH:
+            moved = np.abs(landing - observation.weights)[active]
+            _leave_in_cash(landing, float(rates @ moved) + fixed)
         return landing
+
+
+def _leave_in_cash(weights: Floats, share: float) -> None:
+    """Takes evenly from the priced assets what cash is short of."""
+    short = share * (1 + SPARE) - weights[-1]
+    if short > 0:
+        weights[:-1] *= 1 - short / weights[:-1].sum()
+        weights[-1] += short
+
+
+def _due(returns: int, before: int) -> bool:
+    """Whether there is so much more history that the covariance is estimated anew."""
+    return returns >= LEAST_HISTORY and (before < LEAST_HISTORY or returns >= GROWTH * before)
 
 
 def _estimate(prices: Floats) -> Floats:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from router.strategy.bands import Band, DriftingWeight, fee_only_trigger, gas_only_trigger, long_run_band
+from router.strategy.bands import Band, DriftingWeight, long_run_band
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,20 +67,19 @@ class Region:
             fee_rates: (assets,) cost per unit of value traded.
             fixed_cost: share of net asset value.
         """
-        length = float(np.sqrt(deviations @ deviations))
-        if not length:
+        energy = self._curvature(deviations)
+        fees = float(fee_rates @ np.abs(deviations))
+        if energy**2 <= max(fixed_cost / 16, fees / 8):  # half of the trigger under either cost alone
             return None
-        ray = deviations / length
-        curvature = self._curvature(ray)
+        length = float(np.sqrt(deviations @ deviations))
+        curvature = energy / length**2
         case = DriftingWeight(
             weight=0.5,  # whose spread is 1 / 16
             volatility=1.0,
             risk_aversion=0.75 * curvature**2,
-            fee_rate=float(fee_rates @ np.abs(ray)),
+            fee_rate=fees / length,
             fixed_cost=fixed_cost,
         )
-        if length <= max(gas_only_trigger(case), 2 * fee_only_trigger(case)) / 2:
-            return None
         band = long_run_band(case)
         return band if length > band.trigger else None
 
@@ -91,8 +90,8 @@ class Region:
         if not band.landing:
             return np.zeros_like(deviations)
         length = float(np.sqrt(deviations @ deviations))
-        ray = deviations / length
-        rate = float(fee_rates @ np.abs(ray)) / (self._curvature(ray) * band.landing)
+        slope = self._curvature(deviations) / length * band.landing
+        rate = float(fee_rates @ np.abs(deviations)) / slope
         root = np.linalg.cholesky(rate * self.shape)
         factor = np.linalg.solve(root, self.basis.T)
         free = deviations[: self.basis.shape[1]]
@@ -100,8 +99,9 @@ class Region:
         found = lsq_linear(factor, root.T @ free, (-bounds, bounds), method="bvls", tol=1e-14)
         return np.asarray(factor.T @ (factor @ found.x))
 
-    def _curvature(self, ray: Floats) -> float:
-        free = ray[: self.basis.shape[1]]
+    def _curvature(self, deviations: Floats) -> float:
+        """y'Qy."""
+        free = deviations[: self.basis.shape[1]]
         return float(free @ self.shape @ free)
 
 
