@@ -11,13 +11,12 @@ from router.optimiser.dual import Solution
 from router.optimiser.prove import Prove
 from router.plan import Plan
 from router.planner.bounds import Window, bounded, draft
-from router.planner.flows import legs_of, ordered
 from router.planner.gas import bill, gas_price_of
 from router.planner.land import unreachable
 from router.planner.problem import Problem, Share, pose, premised
 from router.planner.propose import Proposal, propose, thinner
 from router.planner.settlement import Loan, choose_loans, needs_loan
-from router.planner.shape import over
+from router.planner.shape import order_of, over
 from router.planner.statement import Candidate, hold_plan, trade_plan
 from router.planner.steps import swap_steps
 from router.planner.universe import Universe, universe_of
@@ -302,7 +301,7 @@ def _steps(
     dust = DUST_SHARE * problem.sold_value
     bought = frozenset(token for token, place in problem.places.items() if solution.added[place] > dust)
     funds = {token: float(amount) for token, amount in (lent if loans else owed).items()}
-    legs = ordered(legs_of(solution), funds).legs
+    legs = order_of(problem, solution, funds).legs
     if not loans:
         return swap_steps(legs, owed, bought, False), owed
     swaps = swap_steps(legs, lent, bought, True)

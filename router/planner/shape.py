@@ -3,7 +3,7 @@ swaps than allowed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import TypeVar
@@ -14,9 +14,10 @@ from router.optimiser.dual import Solution
 from router.optimiser.market import Market
 from router.optimiser.support import choose
 from router.planner.circles import Side, closed, closing, sides_of, smaller_side, without_sides
-from router.planner.flows import legs_of, ordered
+from router.planner.flows import Order, legs_of, ordered
 from router.planner.land import best_flows
 from router.planner.problem import Problem
+from router.tokens import Address
 
 NEAR = 1e-3
 """Where the smoothing starts when a solution is adapted to a small change."""
@@ -24,6 +25,8 @@ SHAPE_ROUNDS = 4
 """How often what one shape costs another is mended: fewer swaps may wait for each other again."""
 UNKNOT_ROUNDS = 24
 STRAIGHT_ROUNDS = 60
+PARTS = 24
+"""Into how many parts more swaps of one program may be split, all in all."""
 LEAST_TAX, TAX_ROUNDS = 1e-5, 14
 """Of what is sold: the least that a pool is made to cost where a plan may have few legs only."""
 
@@ -101,12 +104,18 @@ def untangled(flows: _Flows) -> _Flows:
             token: max(-float(solution.added[place]) / problem.valuation.prices[token], 0.0)
             for token, place in problem.places.items()
         }
-        stuck = ordered(legs_of(solution), funds).stuck
+        stuck = order_of(problem, solution, funds).stuck
         found = without(flows, closing(sides_of(solution), stuck)[:1]) if stuck else None
         if found is None:
             break
         flows = found
     return flows
+
+
+def order_of(problem: Problem, solution: Solution, funds: Mapping[Address, float]) -> Order:
+    """The order of the swaps. One may be split where that costs no gas and their number is free."""
+    free = problem.price.free and problem.valuation.portfolio.max_legs is None
+    return ordered(legs_of(solution), funds, PARTS if free else 0)
 
 
 def thinned(flows: _Flows) -> _Flows | None:
