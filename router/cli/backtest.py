@@ -81,7 +81,7 @@ def backtest_command(
     grid = parse_grid(sweep)
     sets = parameter_sets(_known(policies), grid)
     files = Files(report, tearsheet, png, out)
-    files.check()
+    files.check(prices)
     wanted = tuple(each.strip() for each in columns.split(",")) if columns else ()
     with strategy_extra("prices"):
         loaded = load_prices(prices, wanted, time=time_column, repair=repair, keep_jumps=keep_jumps)

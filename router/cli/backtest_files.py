@@ -29,16 +29,18 @@ class Files:
     png: Path | None
     out: Path | None
 
-    def check(self) -> None:
-        """Refuses before any work what could not be written after it.
+    def check(self, prices: Path) -> None:
+        """Refuses before any work what could not, or should not, be written after it.
 
         Raises:
-            InputError: a folder that is missing, or one file for two outputs.
+            InputError: a folder that is missing, one file for two outputs, or the file of the prices.
         """
         given = [path for path in (self.report, self.tearsheet, self.png, self.out) if path is not None]
         for path in given:
             if not path.parent.is_dir():
                 raise InputError("no such folder", path=str(path.parent))
+            if path.resolve() == prices.resolve():
+                raise InputError("holds the prices and is not written to", path=str(path))
             if [each.resolve() for each in given].count(path.resolve()) > 1:
                 raise InputError("is named for two outputs", path=str(path))
 

@@ -64,7 +64,7 @@ def backtest_file(
                 rate=costs.impact.rate, depth=costs.impact.depth, exponent=costs.impact.exponent
             ),
             market_nav=costs.market.nav if costs.market else None,
-            market_fixed=costs.fixed - costs.gas if costs.market else None,
+            market_fixed=costs.market.curves.fixed * costs.market.nav if costs.market else None,
         ),
         runs=tuple(run_entry(result, series=series) for result in results),
         sweep=sweep,

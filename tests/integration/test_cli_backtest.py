@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +318,7 @@ BAD_FLAGS = {
     "sweep of half rows": (("--policy", "calendar_N", "--sweep", "N=1.5,2"), "InputError", "sweep N"),
     "sweep too large": (("--policy", "hold", "--sweep", "gas=0:1:1e-9"), "InputError", "sweep gas"),
     "no such folder": (("--out", "absent/o.json"), "InputError", "absent", "no such folder"),
+    "the price file as an output": (("--out", PRICES), "InputError", "prices.csv", "holds the prices"),
     "two outputs in one file": (("--out", "x.html", "--report", "x.html"), "InputError", "x.html"),
 }
 
@@ -353,6 +355,14 @@ def test_missing_library_says_how_to_install_it(
     done = rebalance(*COMMAND, "--policy", "hold", "--out", "o.json", *flags, "--json")
     refused(done, "InputError", library, 'pip install "atomic-rebalance[strategy]"')
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("backend", "module"), [("dask", "distributed"), ("ray", "ray")])
+def test_cluster_that_is_not_installed_is_named(backend: str, module: str) -> None:
+    if find_spec(module):
+        pytest.skip(f"{module} is installed")
+    done = rebalance(*COMMAND, "--policy", "hold", "--sweep", "gas=1,2", "--backend", backend, "--json")
+    refused(done, "InputError", "backend", backend, "not installed")
 
 
 def test_prices_that_are_not_there_are_refused(tmp_path: Path) -> None:
