@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from router.backtest import PoolCosts
-from router.cli.session import load_market
 from router.documents.portfolio_file import load_portfolio
 from router.errors import InputError
 from router.tokens import to_checksum
@@ -26,6 +25,7 @@ def pool_costs(snapshot: Path | None, portfolio: Path | None) -> PoolCosts | Non
         return None
     if snapshot is None or portfolio is None:
         raise InputError("--snapshot and --portfolio go together", path="snapshot")
+    from router.cli.session import load_market
     from router.market_cost import Marked, measure_cost
     from router.planner.valuation import Valuation
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 from tests.integration.operator import Run, check_document, rebalance
@@ -93,6 +94,17 @@ def test_columns_are_mapped_by_prefix_or_by_name(tmp_path: Path) -> None:
     assert [run["final"] for run in done.document["runs"]] == [
         run["final"] for run in document(*POLICIES)["runs"]
     ]
+
+
+def test_parquet_and_compressed_files_are_read_as_well(tmp_path: Path) -> None:
+    frame = pandas.read_csv(PRICES, parse_dates=["date"])
+    frame.to_parquet(tmp_path / "p.parquet")
+    frame.to_csv(tmp_path / "p.csv.gz", index=False)
+    (expected,) = document("--policy", "calendar_30")["runs"]
+    for name in ("p.parquet", "p.csv.gz"):
+        columns = ("--columns", "WETH,WBTC", "--policy", "calendar_30", "--json")
+        done = rebalance("backtest", "--prices", tmp_path / name, *TARGETS, *columns)
+        assert done.document["runs"] == [expected], done.stderr
 
 
 def test_text_output_has_a_line_for_each_policy_and_says_what_was_noticed(tmp_path: Path) -> None:
@@ -318,6 +330,12 @@ BAD_FLAGS = {
     "sweep of half rows": (("--policy", "calendar_N", "--sweep", "N=1.5,2"), "InputError", "sweep N"),
     "sweep too large": (("--policy", "hold", "--sweep", "gas=0:1:1e-9"), "InputError", "sweep gas"),
     "no such folder": (("--out", "absent/o.json"), "InputError", "absent", "no such folder"),
+    "tear sheet of a few days": (
+        ("--to", "2025-01-05", "--tearsheet", "t.html", "--report", "r.html"),
+        "InsufficientHistory",
+        "calendar_30",
+        "10 daily returns",
+    ),
     "the price file as an output": (("--out", PRICES), "InputError", "prices.csv", "holds the prices"),
     "two outputs in one file": (("--out", "x.html", "--report", "x.html"), "InputError", "x.html"),
 }
