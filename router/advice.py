@@ -183,11 +183,11 @@ def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> 
     if min(held.values()) < 0:
         return None
     weights = np.array([held[token] for token in tokens])
-    floors, caps = _limits(portfolio, discipline, held)
     targets = np.array([valuation.target(token) for token in tokens])
     covariance = discipline.covariance(tokens, snapshot.numeraire)
 
-    def decided(sizes: Iterable[float]) -> Decision:
+    def decided(sizes: Iterable[float], left: float) -> Decision:
+        floors, caps = _limits(portfolio, discipline, held, left)
         return decide(
             weights,
             targets,
@@ -201,24 +201,31 @@ def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> 
         )
 
     sizes = set(SIZES)
-    decision = decided(sizes)
+    decision = decided(sizes, 1.0)
     for _ in range(REFINEMENTS):
+        left = 1 - decision.problem.cost.variable(decision.proposal)
         found = {abs(change) * each for change in decision.proposal.tolist() if change for each in AROUND}
         if found <= sizes:
             break
         sizes |= {size for size in found if min(SIZES) < size < max(SIZES)}
-        decision = decided(sizes)
+        decision = decided(sizes, left)
     return Advice(valuation, discipline, decision)
 
 
 def _limits(
-    portfolio: Portfolio, discipline: Discipline, held: Mapping[Address, float]
+    portfolio: Portfolio, discipline: Discipline, held: Mapping[Address, float], left: float
 ) -> tuple[dict[Address, float], dict[Address, float]]:
-    """(floors, caps) of the weights after a trade: what the rules keep from being sold or bought, and the
-    owner's largest weights."""
+    """(floors, caps) of what is held after a trade, shares of the value before it: what the rules keep from
+    being sold or bought, and the owner's largest weights, which are of the share that costs leave. A weight
+    above its largest by no more than the tolerance is no reason to trade."""
+    room = portfolio.tolerance_bps / BPS
     trades = {token: portfolio.rules.get(token, TokenRule()).trade for token in held}
     floors = {token: held[token] for token, trade in trades.items() if trade in (Trade.BUY, Trade.NONE)}
-    caps = {token: most for token, most in discipline.max_weight.items() if token in held}
+    caps = {
+        token: max(most * left, held[token]) if held[token] <= most + room else most * left
+        for token, most in discipline.max_weight.items()
+        if token in held
+    }
     for token, trade in trades.items():
         if trade in (Trade.SELL, Trade.NONE):
             caps[token] = held[token]
