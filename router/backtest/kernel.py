@@ -45,18 +45,23 @@ def rebalance_in_python(
     for i in range(cash + 1):
         nav += units[i] * prices[i]
     parts[0] = parts[1] = parts[2] = parts[3] = 0.0
-    moved = False
+    moved, share = False, 1.0
     for i in range(cash):
         traded[i] = landing[i] * nav - units[i] * prices[i]
         if abs(traded[i]) <= ROUNDING * nav:
             traded[i] = 0.0
+            share -= landing[i]
         else:
             moved = True
             parts[3] += legs[i]
     if not moved:
         return UNCHANGED
     parts[3] += gas
-    base = nav - parts[3] if net else nav
+    base = nav
+    if net and parts[3] > 0:  # what trades, and cash, bear the gas of what does not as well
+        if share <= ROUNDING:
+            return UNAFFORDABLE
+        base -= parts[3] / share
     spent, paid = 0.0, parts[3]
     for i in range(cash):
         if traded[i] == 0.0:

@@ -68,7 +68,8 @@ def _policies() -> Section:
     return Section(
         "Backtests",
         prose(
-            f"""{ROWS:,} days and {ASSETS} assets, random prices, with all metrics; warm medians. The sweep is one run of it, workers' start included."""
+            f"""{ROWS:,} days and {ASSETS} assets, random prices, with all metrics; warm medians. The sweep is
+            one run of it, workers' start included."""
         ),
         ("run", "ms"),
         rows,
