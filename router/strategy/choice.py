@@ -20,8 +20,8 @@ from router.strategy.trade_problem import TradeProblem
 from router.strategy.trade_program import cheapest_trade
 
 MOST_SEARCHED = 8
-"""Assets with gas of their own that a trade may have for its choice to be searched; of more, only those
-that lose are left out."""
+"""Assets with gas of their own among which the choice is searched; of more, only those that lose are left
+out, which takes a few programs."""
 MOST_PROGRAMS = 100
 """Solved in one search."""
 LEAST_GAIN = 1e-12
@@ -54,7 +54,7 @@ def best_choice(problem: TradeProblem) -> Choice:
     if not (problem.legs > 0)[first != 0].any():
         return Choice(first)
     best = _without_losers(problem, first)
-    if np.count_nonzero((problem.legs > 0) & (first != 0)) > MOST_SEARCHED:
+    if np.count_nonzero(problem.legs) > MOST_SEARCHED:
         return Choice(best, proven=False)
     return _search(problem, first, best)
 
