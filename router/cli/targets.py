@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -102,8 +101,8 @@ def targets_command(
     if cash_asset in priced:
         raise InputError("has prices; cash is the numeraire, which has none", path="cash-asset")
     assets = (*priced, cash_asset) if cash_asset else priced
-    wanted = TargetRule(rule, base, cash_weight, None, volatility, window, strength)
-    wanted = replace(wanted, capitals=_by_asset(capitals, "capitals", priced, assets))
+    sizes = _by_asset(capitals, "capitals", priced, assets)
+    wanted = TargetRule(rule, base, cash_weight, sizes, volatility, window, strength)
     rails = _rails(floor, cap, max_step, priced, assets)
     held = _by_asset(current, "current", assets, assets, missing=0.0)
     with strategy_extra("rule"):

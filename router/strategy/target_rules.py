@@ -79,7 +79,9 @@ class TargetRule:
                 raise InputError(f"does nothing under {self.name}", path=name)
         for name in ("capitals", "volatility"):
             if name in takes and getattr(self, name) is None:
-                raise InputError(f"is needed by {self.base if name == 'capitals' else self.name}", path=name)
+                raise InputError(
+                    f"is needed by {'market_cap' if name == 'capitals' else self.name}", path=name
+                )
 
 
 def target_weights(
@@ -118,8 +120,8 @@ def target_weights(
         raise InputError("needs a cash asset", path="cash_weight" if rule.cash_weight > 0 else "rule")
     if (limits.step is None) != (current is None):
         given, missing = ("step", "current") if current is None else ("current", "step")
-        raise InputError(f"is needed with the {given}", path=missing)
-    held = None if current is None else check_weights(current)
+        raise InputError(f"goes with {given}, and is not given", path=missing)
+    held = None if current is None else _current(current)
     if rule.name in SIGNALS:
         signal = SIGNALS[rule.name](rows, 30 if rule.window is None else rule.window)
         base = _base(rule.base or "equal", rule, matrix, rule.cash_weight, cash, limits)
@@ -207,6 +209,13 @@ def _base(
     if cash is not None:
         weights[cash] = riskless
     return np.asarray(weights, dtype=np.float64)
+
+
+def _current(weights: ArrayLike) -> Floats:
+    try:
+        return check_weights(weights)
+    except InputError as error:
+        raise type(error)(error.message, path=error.path.replace("weights", "current", 1)) from None
 
 
 def _one(size: int, place: int | None) -> Floats:
