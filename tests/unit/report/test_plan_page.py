@@ -60,7 +60,7 @@ def test_whether_it_pays_is_told_where_the_owner_said_what_drift_costs() -> None
         drift=0.1,
         break_even_drift=None,
     )
-    plan, page = page_of(judgement=told)
+    _, page = page_of(judgement=told)
     assert "Does it pay?" in page.text
     assert "5.1250" in page.text
     assert "a trade pays beyond" not in page.text
