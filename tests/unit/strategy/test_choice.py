@@ -24,7 +24,7 @@ def best_of_all(problem: TradeProblem) -> float:
 
 
 @pytest.mark.parametrize("cash", [True, False])
-@pytest.mark.parametrize("leg", [1e-6, 2e-5, 1e-4, 1e-3])
+@pytest.mark.parametrize("leg", [2e-5, 1e-3])
 def test_the_choice_is_the_best_of_all(leg: float, cash: bool) -> None:
     for seed in (0, 2):
         problem = with_legs(random_problem(seed, assets=5, cash=cash, horizon_years=0.25), leg)
