@@ -229,11 +229,11 @@ def find_payload(proposed: Plan) -> bytes | None:
 
 def _program(proposed: Plan) -> Program:
     if proposed.program is None:
-        raise InputError(_why_none(proposed))
+        raise InputError(why_not_executable(proposed))
     return proposed.program
 
 
-def _why_none(proposed: Plan) -> str:
+def why_not_executable(proposed: Plan) -> str:
     """Why a plan has nothing to execute; a loaded one with swaps had no payload, and its notes say why."""
     noted = (note for note in proposed.notes if note.startswith(NO_PAYLOAD))
     if proposed.swaps:
@@ -262,7 +262,7 @@ def load_executable(path: Path) -> Plan:
     """
     loaded, _ = load_plan(path)
     if loaded.program is None:
-        raise InputError(_why_none(loaded), path=path.name)
+        raise InputError(why_not_executable(loaded), path=path.name)
     return loaded
 
 

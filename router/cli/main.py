@@ -29,6 +29,7 @@ COMMANDS = {
     "replay": ("journal", "run every decision of a trigger's journal again, bit for bit"),
     "forecast": ("forecast", "volatilities and correlations to expect, as a table for a portfolio"),
     "targets": ("targets", "target weights by a rule, as a table for a portfolio"),
+    "stress": ("stress", "a portfolio and its plan in markets that fell, thinned out or grew dear"),
     "decode": ("files", "print a payload, a plan or a transaction for a human"),
     "schema": ("files", "print the JSON Schema of a file or output"),
     "localnet": ("local", "run a local chain with the real protocols"),

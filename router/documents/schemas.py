@@ -28,6 +28,7 @@ from router.documents.portfolio_models import PortfolioModel
 from router.documents.report import ReportFile
 from router.documents.snapshot_models import SnapshotFile
 from router.documents.status_models import StatusFile
+from router.documents.stress_models import StressFile
 from router.documents.targets_models import TargetsFile
 from router.documents.verification import VerificationFile
 
@@ -54,6 +55,7 @@ FILE_MODELS: Mapping[str, type[FileModel]] = {
     "replay": JournalFile,
     "backtest": BacktestFile,
     "bands": BandsFile,
+    "stress": StressFile,
     "forecast": ForecastFile,
     "targets": TargetsFile,
 }
