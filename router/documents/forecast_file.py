@@ -73,9 +73,9 @@ def _asset(found: AssetOutlook) -> AssetEntry:
         regime=None if found.high is None else "high" if found.high else "low",
         trials=tuple(_trial(name, card) for name, card in found.cards.items()),
         served=ServedEntry.of(
-            scored=found.scored,
-            qlike=_known(found.served),
-            constants={name: _known(loss) for name, loss in found.against.items()},
+            scored=len(found.served),
+            qlike=_mean(found.served),
+            constants={name: _mean(losses) for name, losses in found.against.items()},
         ),
     )
 
@@ -100,6 +100,10 @@ def _rounded(correlations: Floats) -> Floats:
         if np.linalg.eigvalsh(rounded)[0] >= -MOST_NEGATIVE:
             return rounded
     return correlations
+
+
+def _mean(losses: tuple[float, ...]) -> float | None:
+    return float(np.mean(losses)) if losses else None
 
 
 def _known(value: float) -> float | None:

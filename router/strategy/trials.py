@@ -50,9 +50,8 @@ class AssetOutlook:
         active: the model that answers, None where a constant does.
         constant: the constant of least loss, which answers otherwise.
         cards: by model, its scores that count.
-        served: mean QLIKE of what was answered, over all scores; NaN without any.
+        served: QLIKE of each answer so far, oldest first.
         against: the same of each constant, by name.
-        scored: how many scores those are.
         high: whether volatility is high against the asset's own past; None with too few rows to say.
     """
 
@@ -61,9 +60,8 @@ class AssetOutlook:
     active: str | None
     constant: str
     cards: dict[str, Scorecard]
-    served: float
-    against: dict[str, float]
-    scored: int
+    served: tuple[float, ...]
+    against: dict[str, tuple[float, ...]]
     high: bool | None
 
     @property
@@ -165,7 +163,6 @@ def _judged(asset: str, forecasters: dict[str, Forecaster], returns: Floats) -> 
     cards = {name: one.scorecard for name, one in forecasters.items()}
     active = _choice(cards)
     answers = forecasters[active] if active else next(iter(forecasters.values()))
-    served = _served(forecasters)
     regimes = Regimes()
     return AssetOutlook(
         asset=asset,
@@ -173,9 +170,8 @@ def _judged(asset: str, forecasters: dict[str, Forecaster], returns: Floats) -> 
         active=active,
         constant=answers.scorecard.best_constant,
         cards=cards,
-        served=_mean(served),
-        against={one.name: _mean(answers.scores[one.name]) for one in answers.constants},
-        scored=len(served),
+        served=_losses(_served(forecasters)),
+        against={one.name: _losses(answers.scores[one.name]) for one in answers.constants},
         high=bool(regimes.flags(returns)[-1]) if len(returns) >= regimes.least_rows else None,
     )
 
@@ -223,5 +219,5 @@ def _correlations(rows: Floats) -> Floats:
     return np.asarray(np.clip(result, -1.0, 1.0))
 
 
-def _mean(scores: Sequence[Score]) -> float:
-    return float(np.mean([each.loss for each in scores])) if scores else float("nan")
+def _losses(scores: Sequence[Score]) -> tuple[float, ...]:
+    return tuple(each.loss for each in scores)
