@@ -35,14 +35,18 @@ class DefaultPolicy:
     def __init__(self) -> None:
         self._region: Region | None = None
         self._estimated = 0
+        self._active = np.zeros(0, dtype=np.intp)
+        self._names: tuple[str, ...] = ()
 
     def decide(self, observation: Observation) -> Floats | None:
         targets = observation.targets
-        if observation.row == 0:
+        if observation.row == 0 or not self._names:
             self._region = None
+            self._active = np.flatnonzero(targets[:-1] > 0)
+            self._names = tuple(observation.assets[index] for index in self._active)
+        if observation.row == 0:
             return targets
-        active = np.flatnonzero(targets[:-1] > 0)
-        closed = not targets[-1] > 0
+        active, closed = self._active, not targets[-1] > 0
         if len(active) - closed < 1:
             return None
         if self._region is None or _due(observation.row, self._estimated):
@@ -50,8 +54,9 @@ class DefaultPolicy:
             self._region = Region.of(targets[active], covariance, observation.risk_aversion, closed=closed)
             self._estimated = observation.row
         deviations = (observation.weights - targets)[active]
-        rates = _rates(observation, active, deviations)
-        farthest = observation.assets[active[np.abs(deviations).argmax()]]  # trades surely
+        # What the whole way to the target costs per unit of value, by asset.
+        rates = observation.costs.rates(self._names, -deviations * observation.nav)
+        farthest = self._names[int(np.abs(deviations).argmax())]  # trades surely
         fixed = (observation.costs.fixed + observation.costs.leg(farthest)) / observation.nav
         band = self._region.band(deviations, rates, fixed)
         if band is None:
@@ -92,12 +97,6 @@ def _estimate(prices: Floats) -> Floats:
         return np.eye(count)
     values, axes = np.linalg.eigh(covariance / mean)
     return np.asarray((axes * np.maximum(values, LEAST_EIGENVALUE)) @ axes.T)
-
-
-def _rates(observation: Observation, active: npt.NDArray[np.intp], deviations: Floats) -> Floats:
-    """What the whole way to the target costs per unit of value, by asset."""
-    assets = [observation.assets[index] for index in active]
-    return observation.costs.rates(assets, -deviations * observation.nav)
 
 
 OTHERS["default"] = DefaultPolicy
