@@ -27,7 +27,7 @@ contracts: build/contracts/.ready ## Compile the contracts with Brownie
 demo: setup contracts ## Run the main job on a local chain: drift, plan, simulate, send, verify
 	rebalance demo --report build/demo/report.json
 
-test: setup contracts ## Run every test
+test: setup contracts build/olps/.ready ## Run every test
 	pytest -q
 	brownie test tests/brownie -p no:cacheprovider
 
@@ -50,15 +50,18 @@ format: setup ## Rewrite sources in the house format
 parity: setup ## Replay recorded on-chain quotes: make parity QUOTES=folder STATES=folder
 	python scripts/parity.py --quotes $(QUOTES) --states $(STATES)
 
-bench: setup contracts ## Measure speed and memory against named peers
+bench: setup contracts build/peers/vectorbt/.ready ## Measure speed and memory against named peers
 	python -m scripts.bench
 
 artifacts: contracts ## Copy the executor's ABI and bytecode into the package
 	python scripts/artifacts.py
 
-lock: .venv/.ready ## Rewrite requirements/dev.lock from pyproject.toml
-	pip-compile -q --extra dev --extra strategy --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
-	  --no-emit-trusted-host --strip-extras --no-header -o requirements/dev.lock pyproject.toml
+PIP_COMPILE := pip-compile -q --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
+  --no-emit-trusted-host --strip-extras --no-header
+
+lock: .venv/.ready ## Rewrite the lock files of requirements/
+	$(PIP_COMPILE) --extra dev --extra strategy -o requirements/dev.lock pyproject.toml
+	$(PIP_COMPILE) -o requirements/vectorbt.lock requirements/vectorbt.in
 
 clean: ## Remove everything that can be made again, dependencies included
 	rm -rf build dist .venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -67,6 +70,21 @@ clean: ## Remove everything that can be made again, dependencies included
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# Recorded price relatives for tests. Only the package's data is used; its requirements clash with ours.
+build/olps/.ready: requirements/olps.lock | .venv/.ready
+	rm -rf build/olps
+	.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes --target build/olps \
+	  -r requirements/olps.lock
+	touch $@
+
+# A peer for the bench alone: its requirements clash with ours.
+build/peers/vectorbt/.ready: requirements/vectorbt.lock
+	rm -rf build/peers/vectorbt
+	$(PYTHON) -m venv build/peers/vectorbt
+	build/peers/vectorbt/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
+	  -r requirements/vectorbt.lock
 	touch $@
 
 node_modules/.ready: package-lock.json

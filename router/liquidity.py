@@ -226,7 +226,7 @@ def check_liquidity(
     for each in use.pools:
         taken_bps = each.depth_share * BPS
         where = f"selling {each.token_in} for {each.token_out} in pool {each.pool}"
-        if taken_bps > max_depth_bps:
+        if not taken_bps <= max_depth_bps:
             faults.append(
                 DepthExceeded(
                     f"{where} takes {taken_bps:.0f} bp of its depth, more than {max_depth_bps:g}",
@@ -236,7 +236,7 @@ def check_liquidity(
                     limit=max_depth_bps,
                 )
             )
-        if each.after_bps is not None and abs(each.after_bps) > max_deviation_bps:
+        if each.after_bps is not None and not abs(each.after_bps) <= max_deviation_bps:
             faults.append(
                 PoolAwayFromOracle(
                     f"{where} leaves its price {each.after_bps:.1f} bp from the oracle's, more than "

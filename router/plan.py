@@ -56,6 +56,11 @@ class Cost:
         return self.pool_fees + self.price_impact + self.flash_premium + self.gas
 
 
+CIRCLE = "circle"
+"""The reason of an exclusion that keeps flows from turning in a circle: its pool is sound, and what it offers
+counts as arbitrage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exclusion:
     """One direction of one pool that the plan may not use and its certificate does not cover."""
@@ -120,6 +125,51 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether a trade pays: tracking-error cost avoided over the owner's horizon, less what the trade costs.
+
+    Figures in bp are of the value before the trade.
+
+    Attributes:
+        reason: stable code, of `router.strategy.decision.Reason` or of `router.advice.Verdict`.
+        aim: where the trade lands: "target", "edge" of the no-trade region, "part" of the way, or "none".
+        traded: tokens whose weights the trade changes.
+        landing_wad: weights after the trade, of what is left after costs, times 10**18; they sum to that.
+        net_value: numeraire units.
+        drift: largest |weight - target|.
+        break_even_drift: the drift, in the same direction, at which a trade nets nothing; None where no
+            drift pays.
+        measured: costs are those of the plan, and no estimate from cost curves.
+    """
+
+    trade: bool
+    reason: str
+    explanation: str
+    aim: str
+    traded: tuple[Address, ...]
+    landing_wad: Mapping[Address, int]
+    risk_aversion: float
+    horizon_days: float
+    avoided_bps: float
+    fees_bps: float
+    impact_bps: float
+    premium_bps: float
+    gas_bps: float
+    net_value: float
+    drift: float
+    break_even_drift: float | None
+    measured: bool = False
+
+    @property
+    def cost_bps(self) -> float:
+        return self.fees_bps + self.impact_bps + self.premium_bps + self.gas_bps
+
+    @property
+    def net_bps(self) -> float:
+        return self.avoided_bps - self.cost_bps
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a program does: replayed in exact integers, or executed. The two must be equal.
 
@@ -154,6 +204,7 @@ class Plan:
         gas_estimate: gas units of the whole transaction.
         snapshot_hash: sha-256 of the canonical snapshot file, hex.
         notes: sentences for people, e.g. which prices were a fallback.
+        judgement: whether it pays; None where the owner has not said what drift costs.
     """
 
     chain_id: int
@@ -182,3 +233,4 @@ class Plan:
     certificate: Certificate | None = None
     excluded: tuple[Exclusion, ...] = ()
     reserved: Mapping[Address, int] = field(default_factory=dict)
+    judgement: Judgement | None = None

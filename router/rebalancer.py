@@ -32,6 +32,7 @@ from router.portfolio import Portfolio
 from router.program import Program
 from router.replay import replay
 from router.snapshot import Snapshot, price_text_to_e36
+from router.strategy.discipline import Discipline
 from router.tokens import Address
 from router.wire import EncodingError
 
@@ -107,10 +108,14 @@ def make_plan(
     deadline: int | None = None,
     prove: bool | Callable[[int, float, float], None] = False,
     warm_start: Mapping[Address, float] | None = None,
+    discipline: Discipline | None = None,
 ) -> Plan:
     """The rebalance that reaches the target at the least total cost; see `router.planner.plan`.
 
     A note tells where it has no wire form, as over recorded pools whose ids are not whole.
+
+    With a discipline the plan goes where the one-shot decision lands, which may be short of the target, and
+    holds where a trade does not pay, by the decision's estimate or by the plan's own cost.
 
     Args:
         balances_are_holdings: the holdings are all that the owner has, so the final weights can be bound.
@@ -118,16 +123,21 @@ def make_plan(
         prove: close the gap to the bound net of gas by branch and bound, as far as that is quick; a
             function is called with nodes, net value and bound meanwhile.
         warm_start: dual prices of an earlier plan, to start from.
+        discipline: what drift costs the owner; None plans whatever it costs.
 
     Raises:
         InputError: unknown or unpriced tokens, nothing held, or a settlement that the loan policy forbids.
         Infeasible: no trade reaches the target, or none at a cost that the portfolio allows.
     """
     from router import planner  # with its numerics, which take long to load
+    from router.advice import advise
 
+    advice = None if discipline is None else advise(snapshot, portfolio, discipline)
+    if advice is not None and not advice.decision.trade:
+        return advice.held(advice.judgement, snapshot_hash(snapshot))
     proposed = planner.plan(
         snapshot,
-        portfolio,
+        portfolio if advice is None else advice.portfolio,
         balances_are_holdings=balances_are_holdings,
         deadline=deadline,
         snapshot_hash=snapshot_hash(snapshot),
@@ -135,6 +145,8 @@ def make_plan(
         warm_start=warm_start,
     )
     _require_affordable(proposed, portfolio, snapshot)
+    if advice is not None:
+        proposed = advice.weighed(proposed)
     return _noting_why_no_payload(proposed)
 
 

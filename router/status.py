@@ -1,30 +1,154 @@
-"""Where a portfolio stands against its target, at one block."""
+"""Where a portfolio stands against its target at one block, and what is to be done about it."""
 
 from __future__ import annotations
 
-from router.documents.outputs import StatusFile, StatusRow
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isfinite
+
+from router.advice import Advice, advise
+from router.documents.plan_file import judgement_of
+from router.documents.status_models import (
+    DriftEntry,
+    ReadingEntry,
+    StatusFile,
+    StatusRow,
+    TriggerEntry,
+)
+from router.fixed_point import BPS
+from router.plan import Judgement
+from router.planner.gas import gas_price_of
 from router.planner.valuation import Valuation
 from router.portfolio import Portfolio
 from router.snapshot import Snapshot
-from router.tokens import format_amount
+from router.strategy.bands import Band
+from router.strategy.discipline import Discipline
+from router.strategy.drift import Drift, DriftKind
+from router.strategy.journal import Record, tick
+from router.strategy.machine import next_due
+from router.strategy.observation import Observation
+from router.strategy.state import TriggerState
+from router.strategy.triggers import TriggerSpec
+from router.tokens import Address, format_amount
 
 _WEIGHT_DECIMALS = 18
 
 
-def portfolio_status(snapshot: Snapshot, portfolio: Portfolio) -> StatusFile:
-    """Amounts, values, weights and drift of every token that is held or wanted, the heaviest first.
+@dataclass(frozen=True)
+class Standing:
+    """One look at a portfolio.
+
+    Attributes:
+        record: the tick of its trigger.
+        advice: None where the owner has not said what drift costs, or where a trade is due whatever it costs.
+    """
+
+    valuation: Valuation
+    spec: TriggerSpec
+    record: Record
+    advice: Advice | None
+
+    @property
+    def drift(self) -> Drift:
+        return self.record.observation.drift()
+
+    @property
+    def judgement(self) -> Judgement | None:
+        return None if self.advice is None else self.advice.judgement
+
+    @property
+    def trades(self) -> bool:
+        """Whether the trigger fires and, where that is known, a trade pays."""
+        pays = self.advice is None or self.advice.decision.trade
+        return self.record.decision.fires and pays
+
+    @property
+    def reason(self) -> str:
+        """Stable code: the trigger's where it does not fire, else the decision's where there is one."""
+        if not self.record.decision.fires or self.advice is None:
+            return self.record.decision.reason.value
+        return self.advice.decision.reason.value
+
+
+def look(
+    snapshot: Snapshot,
+    portfolio: Portfolio,
+    spec: TriggerSpec,
+    *,
+    discipline: Discipline | None = None,
+    state: TriggerState | None = None,
+    now: datetime | None = None,
+) -> Standing:
+    """Ticks the trigger on the portfolio's weights, and weighs a trade where the owner's discipline says how.
+
+    Args:
+        state: of the trigger, after its last tick; None before the first.
+        now: None takes the snapshot's own time.
 
     Raises:
-        InputError: nothing of value is held, or a token has no price.
+        InputError: nothing of value is held, or a token has no price, or no volatility though one is needed.
     """
     valuation = Valuation(snapshot, portfolio)
     valuation.check()
-    total = valuation.value({token: portfolio.holdings.get(token, 0) for token in valuation.tokens})
-    drifts = valuation.drifts_bps(portfolio.holdings)
+    taken = datetime.fromtimestamp(snapshot.timestamp, UTC)
+    weights = valuation.weights(valuation.tradable)
+    advice = None if discipline is None else advise(snapshot, portfolio, discipline)
+    covariance = None
+    if discipline is not None:
+        covariance = discipline.covariance(valuation.tokens, snapshot.numeraire)
+    observation = Observation.of(
+        valuation.tokens,
+        list(weights.values()),
+        [valuation.target(token) for token in valuation.tokens],
+        covariance,
+        valuation.value(valuation.tradable),
+        gas_price_wei=_gas_price_wei(valuation),
+        priced_at=(taken,) * len(valuation.tokens),
+    )
+    return Standing(valuation, spec, tick(spec, state, observation, now or taken), advice)
+
+
+def _gas_price_wei(valuation: Valuation) -> int | None:
+    asked = valuation.portfolio.gas_price_wei
+    return valuation.snapshot.base_fee_wei if asked is None else asked
+
+
+def status_file(standing: Standing) -> StatusFile:
+    """Amounts, values, weights, drift, bands, trigger and verdict; the heaviest token first."""
+    valuation, advice = standing.valuation, standing.advice
+    snapshot, portfolio = valuation.snapshot, valuation.portfolio
+    rows = _rows(standing, advice.bands if advice else {})
+    notes = [f"prices: {snapshot.price_source}"] if snapshot.price_source else []
+    notes += gas_price_of(valuation).notes
+    if portfolio.cash_flows:
+        notes.append("weights and drift are those after the cash flows")
+    return StatusFile.of(
+        chain_id=snapshot.chain_id,
+        block_number=snapshot.block_number,
+        owner=portfolio.owner,
+        numeraire=snapshot.numeraire,
+        value=valuation.value(valuation.tradable),
+        tokens=tuple(sorted(rows, key=lambda row: -max(row.weight or 0.0, float(row.target)))),
+        max_drift_bps=standing.drift.of(DriftKind.ABSOLUTE) * BPS,
+        tolerance_bps=portfolio.tolerance_bps,
+        drifts=_drifts(standing.drift),
+        due=standing.record.decision.fires,
+        trigger=_trigger(standing),
+        judgement=judgement_of(standing.judgement) if standing.judgement else None,
+        verdict="trade" if standing.trades else "hold",
+        reason=standing.reason,
+        notes=tuple(notes),
+    )
+
+
+def _rows(standing: Standing, bands: Mapping[Address, Band]) -> list[StatusRow]:
+    valuation = standing.valuation
+    snapshot, portfolio = valuation.snapshot, valuation.portfolio
+    weights, relative = standing.record.observation.weights, standing.drift.relative
     rows = []
-    for token in valuation.tokens:
-        raw = portfolio.holdings.get(token, 0)
-        value = valuation.value({token: raw})
+    for place, token in enumerate(valuation.tokens):
+        raw, band = portfolio.holdings.get(token, 0), bands.get(token)
         rows.append(
             StatusRow.of(
                 token=token,
@@ -32,22 +156,50 @@ def portfolio_status(snapshot: Snapshot, portfolio: Portfolio) -> StatusFile:
                 raw=raw,
                 amount=format_amount(raw, snapshot.tokens[token].decimals),
                 price=valuation.price_texts.get(token),
-                value=value,
-                weight=value / total,
+                value=valuation.value({token: raw}),
+                weight=weights[place],
                 target=format_amount(portfolio.targets_wad.get(token, 0), _WEIGHT_DECIMALS),
-                drift_bps=drifts[token],
+                drift_bps=float(standing.drift.deviation[place]) * BPS,
+                relative_drift=_known(float(relative[place])),
+                trigger_bps=None if band is None else band.trigger * BPS,
+                landing_bps=None if band is None else band.landing * BPS,
             )
         )
-    largest = max(map(abs, drifts.values()))
-    return StatusFile.of(
-        chain_id=snapshot.chain_id,
-        block_number=snapshot.block_number,
-        owner=portfolio.owner,
-        numeraire=snapshot.numeraire,
-        value=total,
-        tokens=tuple(sorted(rows, key=lambda row: -max(row.weight or 0.0, float(row.target)))),
-        max_drift_bps=largest,
-        tolerance_bps=portfolio.tolerance_bps,
-        due=largest > portfolio.tolerance_bps,
-        notes=(f"prices: {snapshot.price_source}",) if snapshot.price_source else (),
+    return rows
+
+
+def _drifts(drift: Drift) -> tuple[DriftEntry, ...]:
+    found = []
+    for kind in DriftKind:
+        known = kind is not DriftKind.TRACKING_ERROR or drift.covariance is not None
+        value = _known(drift.of(kind)) if known else None
+        money = None if value is None else drift.money_of(kind)
+        found.append(DriftEntry.of(measure=kind.value, value=value, numeraire=money))
+    return tuple(found)
+
+
+def _trigger(standing: Standing) -> TriggerEntry:
+    decision = standing.record.decision
+    due = next_due(standing.spec, standing.record.after, standing.record.now)
+    return TriggerEntry.of(
+        fires=decision.fires,
+        reasons=tuple(reason.value for reason in decision.reasons),
+        causes=decision.causes,
+        readings=tuple(
+            ReadingEntry.of(
+                place=each.place, measure=each.measure.value, drift=_known(each.drift), band=each.band
+            )
+            for each in decision.readings
+        ),
+        at=decision.at.isoformat(),
+        next_due=_iso(due.at),
+        next_slot=_iso(due.slot),
     )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _known(value: float) -> float | None:
+    return value if isfinite(value) else None

@@ -7,6 +7,7 @@ for result in compare(study, ["hold", "calendar_30", "abs_band_0.05_edge"]):
 """
 
 from router.backtest.costs import Costs, FeeConvention, Impact, PoolCosts
+from router.backtest.default import DefaultPolicy
 from router.backtest.policies import Observation, Policy, policy_of
 from router.backtest.price_files import load_prices
 from router.backtest.prices import Prices
@@ -18,6 +19,7 @@ from router.backtest.study import Backtest
 __all__ = [
     "Backtest",
     "Costs",
+    "DefaultPolicy",
     "Engine",
     "FeeConvention",
     "Impact",

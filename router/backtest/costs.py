@@ -2,8 +2,8 @@
 
     fees     a share of the value traded, one-way
     impact   a power law of the value traded, by asset
-    market   curves measured on real pools
-    gas      the same for every rebalance
+    market   curves measured on real pools, and the premium of a loan of what is sold
+    gas      the same for every rebalance, and for every asset in it
 
 Cash, the numeraire, costs nothing to trade: an asset is bought with it or sold for it.
 """
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from router.errors import InputError, nearest
-from router.strategy.costs import MarketCost
+from router.strategy.costs import CostCurve, MarketCost
 
 Floats = npt.NDArray[np.float64]
 PARTS = ("fees", "impact", "market", "gas")
@@ -74,7 +74,7 @@ class PoolCosts:
     """Curves of a portfolio of one size; a trade of the same money costs the same at any other size.
 
     Attributes:
-        curves: sizes and costs as shares of `nav`; its fixed part is paid with the gas.
+        curves: sizes and costs as shares of `nav`; the fixed part is paid with the gas.
         nav: the net asset value that the curves were measured for, numeraire.
     """
 
@@ -93,7 +93,7 @@ class Costs:
     Attributes:
         fee_rate: one-way share of the value traded, below 1.
         gas: numeraire per rebalance.
-        slippage parts: `impact` and `market`, where given, on top of the fee.
+        impact, market: on top of the fee, where given.
     """
 
     fee_rate: float = 0.0
@@ -110,8 +110,39 @@ class Costs:
 
     @property
     def fixed(self) -> float:
-        """Gas and loan premium of any rebalance, numeraire."""
+        """Gas of any rebalance, whatever it trades, numeraire."""
         return self.gas + (self.market.curves.fixed * self.market.nav if self.market else 0.0)
+
+    def leg(self, asset: str) -> float:
+        """Gas of trading this asset, on top, numeraire."""
+        return self.market.curves.legs[self._curve_of(asset)] * self.market.nav if self.market else 0.0
+
+    def rates(self, assets: Sequence[str], values: Floats) -> Floats:
+        """Average cost per unit of value of trades of these sizes, without the fixed part.
+
+        Args:
+            values: (assets,) numeraire; bought above 0, sold below. Of nothing: of the first unit sold.
+        """
+        rates = np.full(len(assets), self.fee_rate)
+        if self.impact is None and self.market is None:
+            return rates
+        for column, (asset, value) in enumerate(zip(assets, values.tolist(), strict=True)):
+            if self.impact is not None:
+                rates[column] += (
+                    self.impact.rate * (abs(value) / self.impact.depth_of(asset)) ** self.impact.exponent
+                )
+            if self.market is not None:
+                curves, share = self.market.curves, abs(value) / self.market.nav
+                curve = (curves.buys if value > 0 else curves.sells)[self._curve_of(asset)]
+                rates[column] += curve.at(share) / share if share else curve.slope(0.0)
+                rates[column] += curves.premium_rate if value < 0 else 0.0
+        return rates
+
+    def _curve_of(self, asset: str) -> int:
+        known = self.market.curves.assets if self.market else ()
+        if asset not in known:
+            raise InputError(f"no curve for {asset}", path="market", nearest=nearest(asset, known))
+        return known.index(asset)
 
     def tables(self, assets: Sequence[str]) -> CostTables:
         """The same as arrays in the order of `assets`, which leave cash out.
@@ -125,28 +156,27 @@ class Costs:
             exponent = self.impact.exponent
             depths = np.array([self.impact.depth_of(asset) for asset in assets])
             coefficient = self.impact.rate / depths**exponent
-        sides = [(np.zeros(1), np.zeros(1))] * (2 * count)
-        depth = np.full((2, count), inf)
+        sides: list[tuple[CostCurve, float]] = []
+        depth, legs = np.full((2, count), inf), np.zeros(count)
+        most, nav = 1, 1.0
         if self.market is not None:
             curves, nav = self.market.curves, self.market.nav
-            for asset in assets:
-                if asset not in curves.assets:
-                    raise InputError(
-                        f"no curve for {asset}", path="market", nearest=nearest(asset, curves.assets)
-                    )
-            order = [curves.assets.index(asset) for asset in assets]
-            found = [side[index] for side in (curves.buys, curves.sells) for index in order]
-            sides = [(curve.sizes * nav, curve.costs * nav) for curve in found]
-            depth = np.array([curve.depth * nav for curve in found]).reshape(2, count)
-        most = max(len(sizes) for sizes, _ in sides)
+            order = [self._curve_of(asset) for asset in assets]
+            sides = [(curves.buys[index], 0.0) for index in order]
+            sides += [(curves.sells[index], curves.premium_rate) for index in order]
+            depth = np.array([curve.depth * nav for curve, _ in sides]).reshape(2, count)
+            legs = np.array([curves.legs[index] for index in order]) * nav
+            most = max(2, *(len(curve.sizes) for curve, _ in sides))
         knots = np.zeros((3, 2 * count, most))
-        for row, (sizes, costs) in enumerate(sides):
-            knots[0, row] = np.append(sizes, np.full(most - len(sizes), inf))
-            knots[1, row, : len(costs)] = costs
-            slopes = np.diff(costs) / np.diff(sizes) if len(sizes) > 1 else np.zeros(1)
-            knots[2, row] = np.append(slopes, np.full(most - len(slopes), slopes[-1]))
+        for row, (curve, premium) in enumerate(sides):
+            points = len(curve.sizes)
+            knots[0, row] = np.append(curve.sizes * nav, np.full(most - points, inf))
+            knots[1, row, :points] = (curve.costs + premium * curve.sizes) * nav
+            knots[2, row] = (
+                np.append(curve.slopes, np.full(most - len(curve.slopes), curve.slopes[-1])) + premium
+            )
         shape = (3, 2, count, most)
-        return CostTables(self.fee_rate, self.fixed, coefficient, exponent, knots.reshape(shape), depth)
+        return CostTables(self.fee_rate, self.fixed, legs, coefficient, exponent, knots.reshape(shape), depth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +184,7 @@ class CostTables:
     """Costs as the engines read them, all money.
 
     Attributes:
+        legs: (assets,) gas of each asset traded, beside that of any trade.
         coefficient: (assets,) impact of v is coefficient x v**(1 + exponent).
         knots: (3, 2, assets, points) sizes, costs and the slope from there on; buys, then sells.
         depth: (2, assets) most that the market takes; beyond it a cost is extrapolated.
@@ -161,13 +192,14 @@ class CostTables:
 
     fee_rate: float
     gas: float
+    legs: Floats
     coefficient: Floats
     exponent: float
     knots: Floats
     depth: Floats
 
-    def for_kernel(self) -> tuple[float, float, Floats, float, Floats]:
-        return self.fee_rate, self.gas, self.coefficient, self.exponent, self.knots
+    def for_kernel(self) -> tuple[float, float, Floats, Floats, float, Floats]:
+        return self.fee_rate, self.gas, self.legs, self.coefficient, self.exponent, self.knots
 
 
 def _at_least_0(path: str, value: float) -> None:

@@ -53,6 +53,7 @@ def run_event_driven(study: Backtest, policy: Policy) -> Ledger:
             traded=log[-1][0] if log else None,
             assets=study.assets,
             costs=study.costs,
+            convention=study.convention,
             risk_aversion=study.risk_aversion,
             interval_years=interval,
         )

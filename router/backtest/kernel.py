@@ -25,7 +25,7 @@ HOLD, CALENDAR, ABSOLUTE, RELATIVE, HYBRID = range(5)
 TO_TARGET, TO_EDGE, TO_HALF = range(3)
 
 ROUNDING = 1e-12
-"""Share of net asset value: smaller debts of cash are rounding."""
+"""Share of net asset value: smaller trades, and smaller debts of cash, are rounding."""
 MOST_STEPS = 100
 SETTLED = 1e-14
 """Share of a trade that its cost may be off by."""
@@ -36,22 +36,40 @@ def rebalance_in_python(
 ) -> int:
     """Trades to landing weights; writes to `units`, `traded` (money by asset, signed) and `parts` (costs).
 
-    `tables`: fee rate, gas, impact coefficients, impact exponent, knots; see `CostTables`.
+    Assets that are where they should land are not touched. `tables`: fee rate, gas, gas by asset, impact
+    coefficients, impact exponent, knots; see `CostTables`.
     """
-    fee, gas, coefficient, exponent, knots = tables
+    fee, gas, legs, coefficient, exponent, knots = tables
     cash, points = len(units) - 1, knots.shape[3]
     nav = 0.0
     for i in range(cash + 1):
         nav += units[i] * prices[i]
-    base = nav - gas if net else nav
     parts[0] = parts[1] = parts[2] = parts[3] = 0.0
-    spent, paid, moved = 0.0, 0.0, False
+    moved, share = False, 1.0
     for i in range(cash):
-        wanted = landing[i] * base - units[i] * prices[i]
-        traded[i] = 0.0
-        if wanted == 0.0:
+        traded[i] = landing[i] * nav - units[i] * prices[i]
+        if abs(traded[i]) <= ROUNDING * nav:
+            traded[i] = 0.0
+            share -= landing[i]
+        else:
+            moved = True
+            parts[3] += legs[i]
+    if not moved:
+        return UNCHANGED
+    parts[3] += gas
+    base = nav
+    if net and parts[3] > 0:  # what trades, and cash, bear the gas of what does not as well
+        if share <= ROUNDING:
+            return UNAFFORDABLE
+        base -= parts[3] / share
+    spent, paid = 0.0, parts[3]
+    for i in range(cash):
+        if traded[i] == 0.0:
             continue
-        moved = True
+        wanted = landing[i] * base - units[i] * prices[i]
+        if wanted == 0.0:
+            traded[i] = 0.0
+            continue
         side, size, sign = (0, wanted, 1.0) if wanted > 0 else (1, -wanted, -1.0)
         value = size / (1 + sign * fee) if net else size
         fees, impact, market, settled = 0.0, 0.0, 0.0, False
@@ -82,10 +100,6 @@ def rebalance_in_python(
         parts[2] += market
         paid += fees + impact + market
         spent += sign * value
-    if not moved:
-        return UNCHANGED
-    parts[3] = gas
-    paid += gas
     left = units[cash] - spent - paid
     if nav - paid <= 0:
         return INSOLVENT

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from router.backtest import kernel
-from router.backtest.costs import Costs
+from router.backtest.costs import Costs, FeeConvention
 from router.errors import InputError, nearest
 
 Floats = npt.NDArray[np.float64]
@@ -54,6 +54,7 @@ class Observation:
     traded: int | None
     assets: tuple[str, ...]
     costs: Costs
+    convention: FeeConvention
     risk_aversion: float
     interval_years: float
 

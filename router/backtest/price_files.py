@@ -68,7 +68,7 @@ def _read(path: Path) -> pd.DataFrame:
             raise InputError(f"is larger than {MAX_FILE_BYTES} bytes", path=path.name)
         if path.suffix in (".parquet", ".pq"):
             return pd.read_parquet(path, engine="pyarrow").reset_index()
-        return pd.read_csv(path, float_precision="round_trip", skipinitialspace=True)
+        return pd.read_csv(path, skipinitialspace=True)
     except FileNotFoundError:
         raise InputError("no such file", path=str(path)) from None
     except pd.errors.EmptyDataError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum, isfinite
 
 from router.certificate.bounds import BAND_SLACK, Fees, Proof, Subject, bound
 from router.certificate.profits import Prices
 from router.errors import InputError, RouterError
 from router.fixed_point import BPS, PRICE_ONE, WAD
-from router.plan import Certificate, Plan
+from router.plan import CIRCLE, Certificate, Plan
 from router.program import Swap
 from router.replay import replay
 from router.snapshot import Snapshot
@@ -146,7 +146,9 @@ def _case(plan: Plan, snapshot: Snapshot) -> _Case:
     fees = Fees(told.base_gas, told.pool_gas, told.tick_gas)
     gross = _proof(subject, told.dual_prices, "dual_prices")
     net = _proof(subject, told.net_dual_prices, "net_dual_prices", told.tick_gas)
-    calm = _proof(subject, told.arbitrage_prices, "arbitrage_prices")
+    sound = tuple(each for each in plan.excluded if each.reason != CIRCLE)
+    offered = Subject.of(replace(plan, excluded=sound), snapshot)
+    calm = _proof(offered, told.arbitrage_prices, "arbitrage_prices")
     held, value = subject.before, subject.value_before
     most = bound(subject.at_target, calm)
     figures = bound(held, gross), bound(held, net, fees), max(0.0, most - value)

@@ -95,6 +95,48 @@ USDC = "0.4"
 # trade = "buy"
 # tolerance_bps = 100
 # max_impact_bps = 30
+
+# When to rebalance; without this table, when a weight is beyond its tolerance. The kinds are "calendar" (by
+# cron, interval_days or interval_hours), "threshold", and "all" or "any" of such parts. A calendar in "all"
+# is a look: what it acts on must hold at that moment.
+# [trigger]
+# kind = "all"
+# [[trigger.of]]
+# kind = "calendar"
+# cron = "0 9 * * MON"
+# timezone = "Europe/Zurich"
+# grace_hours = 6
+# [[trigger.of]]
+# kind = "any"
+# [[trigger.of.of]]
+# kind = "threshold"
+# measure = "absolute"  # or "relative" (to the target), "l1", "l2", "tracking_error"
+# band_bps = 250
+# bands_bps = { WETH = 300 }
+# [[trigger.of.of]]
+# kind = "threshold"
+# measure = "relative"
+# band_bps = 2500
+
+# What holds a due rebalance back until it is met. It stays due meanwhile.
+# [gates]
+# cooldown_hours = 12
+# min_trade = "250"  # in the numeraire
+# gas_ceiling_gwei = 40
+# max_price_age_s = 3600
+# max_attempts = 3
+# retry_after_s = 300
+
+# What drift costs you, so that a trade is weighed against what it takes: it lands where the next unit would not
+# pay, and nothing is done where none pays. Without this table plans go to the target whatever that costs.
+# [discipline]
+# risk_aversion = 3
+# horizon_days = 30
+# correlation = "0.6"  # of every two tokens
+# correlations = { "WETH/USDC" = "0" }
+# max_weight = { WETH = "0.8" }
+# [discipline.volatility]  # annual; the numeraire's is 0
+# WETH = "0.7"
 """
 
 

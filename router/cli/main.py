@@ -24,6 +24,8 @@ COMMANDS = {
     "verify": ("proof", "check a plan's integers and its proof of optimality, without a node"),
     "simulate": ("trade", "run a plan's exact transaction in process, on the pinned block"),
     "send": ("trade", "simulate, sign, send and verify a plan"),
+    "backtest": ("backtest", "run rebalancing policies on recorded prices, and compare them"),
+    "bands": ("bands", "how far weights may drift before a trade pays"),
     "decode": ("files", "print a payload, a plan or a transaction for a human"),
     "schema": ("files", "print the JSON Schema of a file or output"),
     "localnet": ("local", "run a local chain with the real protocols"),

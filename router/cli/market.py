@@ -8,6 +8,7 @@ import click
 
 from router.chain.checkup import check_up
 from router.cli.console import leave, print_json, print_table, say
+from router.cli.machine_code import machine_code
 from router.cli.report import graph_option, write_graph
 from router.cli.session import load_market, open_session
 from router.cli.settings import (
@@ -20,7 +21,8 @@ from router.cli.settings import (
     rpc_option,
     snapshot_option,
 )
-from router.cli.views import amount, money, percent
+from router.cli.status_view import show_status
+from router.cli.views import money
 from router.documents.outputs import DoctorFile, PoolRow, PoolsFile
 from router.documents.portfolio_file import load_portfolio_file
 from router.documents.snapshot_file import load_snapshot_file, save_snapshot
@@ -30,7 +32,6 @@ from router.pools.base import Pool
 from router.pools.depth import depth_within
 from router.rebalancer import read_portfolio
 from router.snapshot import Snapshot
-from router.status import portfolio_status
 
 DEPTH_LOSS = 0.01
 
@@ -100,7 +101,7 @@ def status_command(
     block: int | None,
     as_json: bool,
 ) -> None:
-    """Holdings, weights and drift, at one block."""
+    """Where the portfolio stands, at one block: drift, bands, trigger, and whether a trade pays."""
     settings = load_settings(config)
     file = load_portfolio_file(settings.required_path(portfolio, "portfolio"))
     if snapshot is not None:
@@ -110,33 +111,15 @@ def status_command(
         with open_session(settings, rpc, deployment) as session:
             market = session.read(block)
             resolved = read_portfolio(session.chain, file, market)
-    status = portfolio_status(market, resolved)
+    from router.status import look, status_file  # with the planner's numerics, which take long to load
+
+    with machine_code():
+        standing = look(market, resolved, file.triggers(market), discipline=file.discipline(market))
+        status = status_file(standing)
     if as_json:
         print_json(status.to_json())
-        return
-    tokens = market.tokens
-    print_table(
-        f"Portfolio at block {market.block_number}",
-        ["token", "amount", "price", "value", "weight", "target", "drift bp"],
-        [
-            (
-                row.symbol,
-                amount(row.raw, tokens[row.token]),
-                row.price or "none",
-                _value(row.value),
-                percent(row.weight or 0.0),
-                percent(float(row.target)),
-                f"{row.drift_bps:+.1f}" if row.drift_bps is not None else "",
-            )
-            for row in status.tokens
-        ],
-    )
-    symbol = tokens[status.numeraire].symbol
-    drift = f"largest drift {status.max_drift_bps:.1f} bp of {status.tolerance_bps} allowed"
-    click.echo(f"value {money(status.value)} {symbol}, {drift}")
-    click.echo("a rebalance is due" if status.due else "within tolerance")
-    for note in status.notes:
-        say(f"note: {note}")
+    else:
+        show_status(status, standing.judgement, market)
 
 
 @click.command("doctor")

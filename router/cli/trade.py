@@ -57,6 +57,7 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @deployment_option
 @block_option
 @override_options
+@click.option("--anyway", is_flag=True, help="Go to the target even where that does not pay.")
 @click.option("--prove", is_flag=True, help="Close the gap that gas leaves, by branch and bound.")
 @click.option("--out", type=OUT, help="Save the plan here, for `simulate` and `send`.")
 @click.option("--save-snapshot", "snapshot_out", type=OUT, help="Save what the plan was made from.")
@@ -70,6 +71,7 @@ def plan_command(
     deployment: str | None,
     block: int | None,
     overrides: Overrides,
+    anyway: bool,
     prove: bool,
     out: Path | None,
     snapshot_out: Path | None,
@@ -78,7 +80,8 @@ def plan_command(
 ) -> None:
     """Find the cheapest way from the portfolio's holdings to its target weights.
 
-    With --snapshot no node is needed. Exit code 3 where the portfolio is already within tolerance.
+    Where the file has a `discipline`, the plan lands where the next unit would not pay, which may be short of
+    the target. With --snapshot no node is needed. Exit code 3 where nothing is to be done.
     """
     settings = load_settings(config)
     path = settings.required_path(portfolio, "portfolio")
@@ -101,6 +104,7 @@ def plan_command(
             balances_are_holdings=file.needs_balances,
             deadline=deadline,
             prove=proving,
+            discipline=None if anyway else file.discipline(market),
         )
     payload = find_payload(plan)
     if snapshot_out is not None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from router.cli.console import print_table, say
 from router.documents.outputs import AmountRow, ReceiptFile, SimulationFile
 from router.fixed_point import BPS, WAD
-from router.plan import Plan
+from router.plan import Judgement, Plan
 from router.snapshot import price_text_to_e36
 from router.tokens import Address, Token, format_amount
 
@@ -88,6 +88,8 @@ def show_plan(plan: Plan, tokens: Tokens) -> None:
         )
     show_cost(plan)
     show_certificate(plan)
+    if plan.judgement is not None:
+        show_judgement(plan.judgement, tokens, plan.value_before)
     say(f"value {money(plan.value_before)} -> {money(plan.value_after)}, gas {plan.gas_estimate:,}")
     say(f"[bold]{plan.verdict.value}[/]: {plan.reason}")
     for note in plan.notes:
@@ -165,6 +167,27 @@ def show_certificate(plan: Plan) -> None:
             ("pool directions left out", f"{len(plan.excluded):,}", ""),
         ],
     )
+
+
+def show_judgement(judgement: Judgement, tokens: Tokens, value: float) -> None:
+    """What a trade avoids, what it costs, and what is left."""
+    rows = [
+        ("tracking-error cost avoided", judgement.avoided_bps),
+        ("pool fees", -judgement.fees_bps),
+        ("price impact", -judgement.impact_bps),
+        ("flash premium", -judgement.premium_bps),
+        ("gas", -judgement.gas_bps),
+        ("net benefit", judgement.net_bps),
+    ]
+    source = "the plan's own" if judgement.measured else "from cost curves"
+    print_table(
+        f"Over {judgement.horizon_days:g} days, costs {source}",
+        ["", "numeraire", "bp of value"],
+        [(name, f"{bps / BPS * value + 0.0:+,.2f}", f"{bps + 0.0:+.2f}") for name, bps in rows],
+    )
+    if judgement.traded:
+        names = ", ".join(str(tokens[token]) for token in judgement.traded)
+        say(f"aim: {judgement.aim}, by trading {names}", markup=False)
 
 
 def show_simulation(report: SimulationFile, tokens: Tokens) -> None:

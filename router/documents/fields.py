@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from router.errors import InputError, nearest
-from router.fixed_point import MAX_U256
+from router.fixed_point import BPS, MAX_U256
 from router.tokens import parse_address
 
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,77}")
@@ -103,6 +103,22 @@ def _positive(value: Any) -> str:
     return text
 
 
+def _bps(value: Any, least: int = 0) -> int:
+    """Whole basis points; a fraction is most likely a percentage or a share of 1, and the refusal says so."""
+    if type(value) is int and least <= value <= BPS:
+        return value
+    raise PydanticCustomError(
+        "bps",
+        "should be a whole number of basis points from {least} to 10000 "
+        "(1 % is 100, 0.05 % is 5), is {value}",
+        {"least": str(least), "value": str(value)},
+    )
+
+
+def _positive_bps(value: Any) -> int:
+    return _bps(value, least=1)
+
+
 def _text_or_number(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [{"type": "string", "pattern": pattern}, {"type": "number"}]})
 
@@ -125,6 +141,16 @@ HexText = Annotated[str, BeforeValidator(_hex), _HEX_SCHEMA]
 DecimalText = Annotated[str, BeforeValidator(_not_negative), _text_or_number(r"^[0-9]+(\.[0-9]+)?$")]
 PositiveText = Annotated[str, BeforeValidator(_positive), _text_or_number(r"^[0-9]+(\.[0-9]+)?$")]
 SignedText = Annotated[str, BeforeValidator(_decimal_text), _text_or_number(r"^-?[0-9]+(\.[0-9]+)?$")]
+BpsText = Annotated[
+    int,
+    BeforeValidator(_bps),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": BPS}),
+]
+PositiveBps = Annotated[
+    int,
+    BeforeValidator(_positive_bps),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": BPS}),
+]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Decimals = Annotated[int, Field(strict=True, ge=0, le=36)]
 Pips = Annotated[int, Field(strict=True, ge=0, lt=1_000_000)]

@@ -45,6 +45,8 @@ def _located(problem: Any, value: Any, name: str) -> InputError:
     match problem["type"]:
         case "unknown_key":
             parts.append(context["key"])
+        case "refused_key":
+            parts.extend(part for part in context["key"].split(".") if part)
         case "missing":
             message = "is missing"
         case "union_tag_invalid":

@@ -14,7 +14,6 @@ from router.documents.fields import (
     Number,
     RawAmount,
     SignedAmount,
-    SignedText,
 )
 
 ChainId = Annotated[int, Field(strict=True, gt=0)]
@@ -86,36 +85,6 @@ class ReceiptFile(FileModel):
     amounts: tuple[AmountRow, ...]
     balance_changes: tuple[BalanceChange, ...]
     verification: tuple[Check, ...]
-
-
-class StatusRow(FileModel):
-    """One token of the portfolio; weights are shares of 1, `drift_bps` is weight minus target."""
-
-    token: AddressText
-    symbol: str
-    raw: RawAmount
-    amount: SignedText
-    price: SignedText | None
-    value: Number | None
-    weight: Number | None
-    target: SignedText
-    drift_bps: Number | None
-
-
-class StatusFile(FileModel):
-    """Where a portfolio stands. `due` says whether its trigger, or else its tolerance, wants a trade."""
-
-    schema_: Annotated[Literal["rebalance-status/1"], Field(alias="schema")] = "rebalance-status/1"
-    chain_id: ChainId
-    block_number: Count
-    owner: AddressText
-    numeraire: AddressText
-    value: Number
-    tokens: tuple[StatusRow, ...]
-    max_drift_bps: Number
-    tolerance_bps: Count
-    due: bool
-    notes: tuple[str, ...] = ()
 
 
 class ErrorFile(FileModel):

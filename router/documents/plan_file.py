@@ -11,11 +11,23 @@ from router.documents.located import location, validate
 from router.documents.plan_models import PlanFile
 from router.encoder import decode
 from router.errors import InputError, RouterError
-from router.plan import Certificate, Cost, Exclusion, GapParts, Plan, PlannedLoan, PlannedSwap, Verdict
+from router.plan import (
+    Certificate,
+    Cost,
+    Exclusion,
+    GapParts,
+    Judgement,
+    Plan,
+    PlannedLoan,
+    PlannedSwap,
+    Verdict,
+)
 from router.program import Program, Swap
 from router.tokens import format_amount, parse_amount
 
 _WEIGHT_DECIMALS = 18
+NET_ROUNDING = 1e-9
+"""How far a sum in a file may be off its parts, as a share of the largest."""
 
 
 def plan_to_json(plan: Plan, payload: bytes | None) -> dict[str, Any]:
@@ -48,6 +60,7 @@ def plan_to_json(plan: Plan, payload: bytes | None) -> dict[str, Any]:
             "gas_estimate": plan.gas_estimate,
             "payload": None if payload is None else f"0x{payload.hex()}",
             "notes": list(plan.notes),
+            "judgement": None if plan.judgement is None else judgement_of(plan.judgement),
         }
         | _certificate_fields(plan.certificate)
     ).to_json()
@@ -101,6 +114,7 @@ def build_plan(file: PlanFile, name: str) -> tuple[Plan, bytes | None]:
         certificate=_certificate(file, name),
         excluded=tuple(Exclusion(**_entry(each)) for each in file.excluded),
         reserved=file.reserved,
+        judgement=_judgement(file, name),
     )
     return plan, payload
 
@@ -121,6 +135,26 @@ def _band(least: str, most: str, path: str) -> tuple[int, int]:
     if band[0] > band[1]:
         raise InputError(f"the least weight {least} is above the most, {most}", path=path)
     return band
+
+
+def judgement_of(judgement: Judgement) -> dict[str, Any]:
+    """As in a file."""
+    fields = _fields(judgement) | {"net_bps": judgement.net_bps}
+    return fields | {"landing": {token: _weight(wad) for token, wad in fields.pop("landing_wad").items()}}
+
+
+def _judgement(file: PlanFile, name: str) -> Judgement | None:
+    if file.judgement is None:
+        return None
+    fields = dict(_entry(file.judgement))
+    told, landing = fields.pop("net_bps"), fields.pop("landing")
+    path = location(name, "judgement", "landing")
+    found = Judgement(**fields, landing_wad={token: _wad(text, path) for token, text in landing.items()})
+    if abs(found.net_bps - told) > NET_ROUNDING * max(1.0, found.avoided_bps, found.cost_bps):
+        raise InputError(
+            f"is {told}, but the parts make {found.net_bps}", path=location(name, "judgement", "net_bps")
+        )
+    return found
 
 
 def _certificate_fields(certificate: Certificate | None) -> dict[str, Any]:

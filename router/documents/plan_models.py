@@ -18,6 +18,7 @@ from router.documents.fields import (
     RawAmount,
     SignedAmount,
 )
+from router.documents.judgement_models import JudgementEntry
 
 
 class StepEntry(FileModel):
@@ -153,3 +154,6 @@ class PlanFile(FileModel):
     gas_estimate: Count
     payload: HexText | None
     notes: tuple[str, ...] = ()
+    judgement: Annotated[
+        JudgementEntry | None, Field(description="null where the owner has not said what drift costs")
+    ] = None

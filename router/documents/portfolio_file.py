@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from router.documents.files import read_document
 from router.documents.located import location, validate
-from router.documents.portfolio_models import PortfolioModel, Trigger
+from router.documents.portfolio_models import PortfolioModel
 from router.errors import InputError
-from router.fixed_point import WAD
+from router.fixed_point import BPS, WAD
 from router.portfolio import Landing, LoanPolicy, Portfolio, Settlement, TokenRule, Trade
 from router.snapshot import Snapshot
+from router.strategy.discipline import Discipline
+from router.strategy.drift import DriftKind
+from router.strategy.triggers import Threshold, TriggerSpec
 from router.tokens import Address, Token, format_amount, parse_amount
 
 _GWEI_DECIMALS = 9
+PAIR = 2
 _WEIGHT_DECIMALS = 18
 
 
@@ -46,10 +51,6 @@ class PortfolioFile:
     @property
     def owner(self) -> Address:
         return self.model.owner
-
-    @property
-    def trigger(self) -> Trigger | None:
-        return self.model.trigger
 
     @property
     def needs_balances(self) -> bool:
@@ -135,6 +136,80 @@ class PortfolioFile:
             max_legs=model.max_legs,
             max_arbitrage_bps=float(model.max_arbitrage_bps),
         )
+
+    def triggers(self, snapshot: Snapshot) -> TriggerSpec:
+        """When to rebalance: the file's trigger, or else its tolerances as bands; with the file's gates.
+
+        Assets are named by address, in bands as in the observations that they are compared with.
+
+        Raises:
+            InputError: a band of an unknown token, of one under two names, or of one that is neither held nor
+                wanted; names the field.
+        """
+        trigger, gates = self.model.trigger, self.model.gates.gates()
+        if trigger is not None:
+            return TriggerSpec(trigger.condition("trigger", partial(self._banded, snapshot)), gates)
+        own = {
+            token: rule.tolerance_bps / BPS
+            for token, rule in self._rules(snapshot).items()
+            if rule.tolerance_bps is not None
+        }
+        band = self.model.tolerance_bps / BPS
+        return TriggerSpec(Threshold(DriftKind.ABSOLUTE, band, tuple(sorted(own.items()))), gates)
+
+    def discipline(self, snapshot: Snapshot) -> Discipline | None:
+        """What drift costs the owner, by address; None where the file does not say.
+
+        Raises:
+            InputError: an unknown token, one under two names, or a correlation that no two tokens can have.
+        """
+        model = self.model.discipline
+        if model is None:
+            return None
+
+        def of(name: str, values: Mapping[str, str]) -> dict[Address, float]:
+            named = self._by_token(f"discipline.{name}", values, snapshot)
+            return {token.address: float(values[key]) for key, token in named}
+
+        return Discipline(
+            risk_aversion=float(model.risk_aversion),
+            horizon_days=float(model.horizon_days),
+            volatility=of("volatility", model.volatility),
+            correlation=self._correlation("correlation", model.correlation),
+            correlations=self._correlations(model.correlations, snapshot),
+            max_weight=of("max_weight", model.max_weight),
+        )
+
+    def _correlations(
+        self, entries: Mapping[str, str], snapshot: Snapshot
+    ) -> dict[frozenset[Address], float]:
+        found: dict[frozenset[Address], float] = {}
+        for key, text in entries.items():
+            path = self._at("discipline", "correlations", key)
+            pair = frozenset(snapshot.token(name, path).address for name in key.split("/"))
+            if len(pair) != PAIR or key.count("/") != 1:
+                raise InputError("should name two tokens: 'WETH/WBTC'", path=path)
+            if pair in found:
+                raise InputError("are two tokens named before", path=path)
+            found[pair] = self._correlation(f"correlations.{key}", text)
+        return found
+
+    def _correlation(self, key: str, text: str) -> float:
+        value = float(text)
+        if not -1 <= value <= 1:
+            raise InputError(f"should be from -1 to 1, is {text}", path=self._at("discipline", key))
+        return value
+
+    def _banded(self, snapshot: Snapshot, table: str, keys: Iterable[str]) -> dict[str, Address]:
+        model = self.model
+        found = {key: token.address for key, token in self._by_token(table, keys, snapshot)}
+        if model.holdings is not None:
+            names: dict[str, Iterable[str]] = {"targets": model.targets, "holdings": model.holdings}
+            known = {token.address for each in names for _, token in self._named(each, names[each], snapshot)}
+            for key, address in found.items():
+                if address not in known:
+                    raise InputError("is neither held nor wanted", path=self._at(table, key))
+        return found
 
     def _check_chain(self, snapshot: Snapshot) -> None:
         model = self.model

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
+from router.documents.discipline_models import DisciplineModel
 from router.documents.fields import (
     AddressText,
+    BpsText,
     DecimalText,
     FileModel,
+    PositiveBps,
     PositiveText,
     SignedText,
 )
-from router.fixed_point import BPS
+from router.documents.trigger_models import GatesTable, Trigger
 from router.portfolio import (
     DEFAULT_MAX_ARBITRAGE_BPS,
     DEFAULT_MAX_COST_BPS,
@@ -27,22 +29,6 @@ from router.portfolio import (
 DEFAULT_BPS = 50
 
 
-def _bps(value: Any, least: int = 0) -> int:
-    """Whole basis points; a fraction is most likely a percentage or a share of 1, and the refusal says so."""
-    if type(value) is int and least <= value <= BPS:
-        return value
-    raise PydanticCustomError(
-        "bps",
-        "should be a whole number of basis points from {least} to 10000 "
-        "(1 % is 100, 0.05 % is 5), is {value}",
-        {"least": str(least), "value": str(value)},
-    )
-
-
-def _positive_bps(value: Any) -> int:
-    return _bps(value, least=1)
-
-
 def _listed(value: Any) -> Any:
     return value if isinstance(value, (list, tuple)) else [value]
 
@@ -51,16 +37,6 @@ _ONE_AMOUNT: dict[str, Any] = {
     "anyOf": [{"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}, {"type": "number"}]
 }
 
-BpsText = Annotated[
-    int,
-    BeforeValidator(_bps),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": BPS}),
-]
-PositiveBps = Annotated[
-    int,
-    BeforeValidator(_positive_bps),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": BPS}),
-]
 AmountTexts = Annotated[
     tuple[SignedText, ...],
     BeforeValidator(_listed),
@@ -69,33 +45,6 @@ AmountTexts = Annotated[
     ),
 ]
 """One amount, or several that add up."""
-
-
-class CalendarTrigger(FileModel):
-    """Rebalance every so many days."""
-
-    kind: Literal["calendar"]
-    interval_days: PositiveText
-
-
-class ThresholdTrigger(FileModel):
-    """Rebalance when a weight has drifted too far: `band_bps` of the portfolio, or of its target."""
-
-    kind: Literal["threshold"]
-    band_bps: BpsText
-    relative: bool = False
-
-
-class HybridTrigger(FileModel):
-    """Look every so many days, act when a weight has drifted too far."""
-
-    kind: Literal["hybrid"]
-    interval_days: PositiveText
-    band_bps: BpsText
-    relative: bool = False
-
-
-Trigger = Annotated[CalendarTrigger | ThresholdTrigger | HybridTrigger, Field(discriminator="kind")]
 
 
 class RuleEntry(FileModel):
@@ -144,4 +93,8 @@ class PortfolioModel(FileModel):
     settlement: Literal["pull-first", "deliver-first"] = Settlement.PULL_FIRST.value
     allow_tokens: tuple[str, ...] = ()
     deny_tokens: tuple[str, ...] = ()
-    trigger: Trigger | None = None
+    trigger: Annotated[Trigger | None, Field(description="without one, the tolerance is the band")] = None
+    gates: Annotated[GatesTable, Field(default_factory=GatesTable)]
+    discipline: Annotated[
+        DisciplineModel | None, Field(description="without one, plans are made whatever they cost")
+    ] = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from router.documents.backtest_models import BacktestFile
+from router.documents.bands_models import BandsFile
 from router.documents.config import Config
 from router.documents.deployment import Deployment
 from router.documents.fields import FileModel
@@ -17,13 +19,13 @@ from router.documents.outputs import (
     ReceiptFile,
     SchemasFile,
     SimulationFile,
-    StatusFile,
 )
 from router.documents.payload import PayloadFile
 from router.documents.plan_models import PlanFile
 from router.documents.portfolio_models import PortfolioModel
 from router.documents.report import ReportFile
 from router.documents.snapshot_models import SnapshotFile
+from router.documents.status_models import StatusFile
 from router.documents.verification import VerificationFile
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -46,6 +48,8 @@ FILE_MODELS: Mapping[str, type[FileModel]] = {
     "files": FilesFile,
     "schemas": SchemasFile,
     "localnet": LocalnetFile,
+    "backtest": BacktestFile,
+    "bands": BandsFile,
 }
 
 

@@ -136,14 +136,23 @@ class Localnet:
         write_bytes((json.dumps(self.deployment, indent=2) + "\n").encode(), path)
 
     def portfolio_toml(self) -> str:
-        """A portfolio file for the owner: the scenario's targets, holdings left to be read from the chain."""
+        """A portfolio file for the owner: the scenario's targets, trigger and discipline, holdings left to be
+        read from the chain."""
         spec = self.scenario.owner
-        targets = "\n".join(f'{symbol} = "{weight}"' for symbol, weight in spec.targets.items())
+        targets, volatility = (
+            "\n".join(f'{symbol} = "{figure}"' for symbol, figure in figures.items())
+            for figures in (spec.targets, spec.volatility)
+        )
         return (
             'schema = "rebalance-portfolio/1"\n'
             f'owner = "{to_checksum(self.owner.address)}"\n'
             f'numeraire = "{self.scenario.numeraire}"\n'
-            f"tolerance_bps = {spec.tolerance_bps}\n\n[targets]\n{targets}\n"
+            f"tolerance_bps = {spec.tolerance_bps}\n\n[targets]\n{targets}\n\n"
+            '[trigger]\nkind = "any"\nof = [\n'
+            f'  {{ kind = "calendar", cron = "{spec.cron}" }},\n'
+            f'  {{ kind = "threshold", band_bps = {spec.band_bps} }},\n]\n\n'
+            f'[discipline]\ncorrelation = "{spec.correlation}"\n\n'
+            f"[discipline.volatility]\n{volatility}\n"
         )
 
     def dump(self, path: Path) -> None:

@@ -88,12 +88,17 @@ class MorphoSpec(_Strict):
 
 
 class OwnerSpec(_Strict):
-    """The account whose portfolio has drifted."""
+    """The account whose portfolio has drifted. `cron` and `band_bps` are its trigger; `volatility` (annual)
+    and `correlation` are of its tokens, the numeraire left out."""
 
     ether: DecimalText
     tolerance_bps: int = 50
+    cron: str
+    band_bps: int
     holdings: dict[str, DecimalText]
     targets: dict[str, DecimalText]
+    volatility: dict[str, DecimalText]
+    correlation: DecimalText
 
     @model_validator(mode="after")
     def _targets_sum(self) -> Self:

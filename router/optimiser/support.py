@@ -101,7 +101,7 @@ def choose(
     root = whole.relax(whole.all_free, every.prices)
     if root.bound == -np.inf:
         raise Infeasible("no pools connect what is held with the target")
-    path = _best_path(whole)
+    path = best_path(whole)
     first = [
         pruned(whole, whole.state(suggested(whole, root)), root.prices),
         pruned(whole, whole.state(whole.surpluses(every.prices) > 0), every.prices),
@@ -259,10 +259,10 @@ def _flows(instance: Instance, value: float) -> tuple[Floats, Ints, Ints]:
     return over, np.flatnonzero(over > SMALL * value), np.flatnonzero(over < -SMALL * value)
 
 
-def _best_path(instance: Instance) -> list[States]:
-    """The best single path, where one token is sold for another."""
+def best_path(instance: Instance) -> list[States]:
+    """The best single path, where one token is sold for another, of which some may be held."""
     goal = instance.goal
-    sold, bought = np.flatnonzero(goal.held), np.flatnonzero(goal.wanted)
+    sold, bought = np.flatnonzero((goal.held != 0) & (goal.wanted == 0)), np.flatnonzero(goal.wanted)
     if len(sold) != 1 or len(bought) != 1 or goal.held[sold[0]] <= 0:
         return []
     labels = spread(instance.arrays, instance.units, int(sold[0]), float(goal.held[sold[0]]), len(goal.held))

@@ -150,7 +150,7 @@ def _arbitrage(problem: Problem, bands: Bands) -> float:
     value = problem.valuation.value(problem.valuation.tradable)
     total = sum(low + high for low, high in bands.values())
     middle = {token: (low + high) / total * value for token, (low, high) in bands.items()}
-    market = _costless(problem.universe.free)
+    market = _costless(problem.universe.offered)
     return max(_bound_of(market, middle, problem.universe.calm, bands) - value, 0.0)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from router.errors import ExecutionReverted, Infeasible, PoolError
 from router.fixed_point import BPS, PRICE_ONE
@@ -11,12 +11,12 @@ from router.optimiser.dual import Solution
 from router.optimiser.prove import Prove
 from router.plan import Plan
 from router.planner.bounds import Window, bounded, draft
-from router.planner.flows import legs_of, ordered
 from router.planner.gas import bill, gas_price_of
-from router.planner.land import best_flows, unreachable
+from router.planner.land import unreachable
 from router.planner.problem import Problem, Share, pose, premised
-from router.planner.propose import NEAR, Proposal, propose, thinned
+from router.planner.propose import Proposal, propose, thinner
 from router.planner.settlement import Loan, choose_loans, needs_loan
+from router.planner.shape import order_of, over
 from router.planner.statement import Candidate, hold_plan, trade_plan
 from router.planner.steps import swap_steps
 from router.planner.universe import Universe, universe_of
@@ -86,10 +86,9 @@ def plan(
     problem = pose(valuation, universe, price)
     if not problem.shares:
         return hold_plan(valuation, "the rules leave nothing to trade", snapshot_hash)
-    window = Window(
-        snapshot.timestamp + DEADLINE_SECONDS if deadline is None else deadline, first_block, last_block
-    )
-    best = _landed(problem, window, borrow, balances_are_holdings, prove, warm_start)
+    until = snapshot.timestamp + DEADLINE_SECONDS if deadline is None else deadline
+    terms = _Terms(Window(until, first_block, last_block), borrow, balances_are_holdings)
+    best = _landed(problem, terms, prove, warm_start)
     if not best.outcome.swaps:
         return hold_plan(valuation, "the rules leave nothing to trade", snapshot_hash)
     reason = (
@@ -99,18 +98,27 @@ def plan(
     return trade_plan(best, reason, snapshot_hash)
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What every candidate is made under.
+
+    Attributes:
+        borrow: the sold tokens are borrowed.
+        weights: the final weights are bound.
+    """
+
+    window: Window
+    borrow: bool
+    weights: bool
+
+
 def _landed(
-    problem: Problem,
-    window: Window,
-    borrow: bool,
-    weights: bool,
-    prove: Prove,
-    warm_start: Mapping[Address, float] | None,
+    problem: Problem, terms: _Terms, prove: Prove, warm_start: Mapping[Address, float] | None
 ) -> Candidate:
     """The best candidate whose exact amounts end where the landing allows. Where they miss a band, or what is
     reserved, flows aim farther within it; where tokens that stayed idle miss theirs, these move as well."""
     for last in reversed(range(LANDING_ROUNDS)):
-        candidates = _candidates(problem, window, borrow, weights, prove, warm_start)
+        candidates = _candidates(problem, terms, prove, warm_start)
         if not candidates:
             raise Infeasible("the flows found do not survive exact replay on this snapshot")
         best = max(candidates, key=lambda candidate: candidate.net)
@@ -134,26 +142,26 @@ def _landed(
 
 
 def _candidates(
-    problem: Problem,
-    window: Window,
-    borrow: bool,
-    weights: bool,
-    prove: Prove,
-    warm_start: Mapping[Address, float] | None,
+    problem: Problem, terms: _Terms, prove: Prove, warm_start: Mapping[Address, float] | None
 ) -> list[Candidate]:
     """What survives replay. Where every lender locks a pool that is used, the pools that lenders lock are
     left out."""
-    try:
-        proposals = propose(problem, prove=prove, warm_start=warm_start)
-        found = [_surviving(problem, proposal, window, borrow, weights) for proposal in proposals]
-    except Infeasible:
-        unlocked = _unlocked(problem)
-        if not borrow or unlocked is problem.universe:
-            raise
-        problem = replace(problem, universe=unlocked)
-        proposals = propose(problem, prove=prove, warm_start=warm_start)
-        found = [_surviving(problem, proposal, window, borrow, weights) for proposal in proposals]
-    return [candidate for candidate in found if candidate is not None]
+    refused: list[Infeasible] = []
+    for universe in _universes(problem, terms.borrow):
+        try:
+            proposals = propose(replace(problem, universe=universe), prove=prove, warm_start=warm_start)
+            found = [_surviving(proposal, terms) for proposal in proposals]
+            return [candidate for candidate in found if candidate is not None]
+        except Infeasible as error:
+            refused.append(error)
+    raise refused[-1]
+
+
+def _universes(problem: Problem, borrow: bool) -> Iterator[Universe]:
+    yield problem.universe
+    unlocked = _unlocked(problem) if borrow else problem.universe
+    if unlocked is not problem.universe:
+        yield unlocked
 
 
 def _unlocked(problem: Problem) -> Universe:
@@ -163,38 +171,34 @@ def _unlocked(problem: Problem) -> Universe:
     return universe.without(locked) if locked else universe
 
 
-def _surviving(
-    problem: Problem, proposal: Proposal, window: Window, borrow: bool, weights: bool
-) -> Candidate | None:
+def _surviving(proposal: Proposal, terms: _Terms) -> Candidate | None:
     """The candidate of a proposal, without its smallest swaps where the exact pools refuse them."""
     for _ in range(THINNER_ROUNDS):
-        candidate = _candidate(problem, proposal, window, borrow, weights)
+        candidate = _candidate(proposal, terms)
         if candidate is not None:
-            return _polished(candidate, window, borrow, weights)
-        thinner = thinned(problem, proposal)
-        if thinner is None:
+            return _polished(candidate, terms)
+        thinned = thinner(proposal)
+        if thinned is None:
             return None
-        proposal = thinner
+        proposal = thinned
     return None
 
 
-def _polished(candidate: Candidate, window: Window, borrow: bool, weights: bool) -> Candidate:
+def _polished(candidate: Candidate, terms: _Terms) -> Candidate:
     """The candidate with flows that aim as far beside the shares wanted as its exact amounts ended beside
     them: what swaps of pairs lose to a joint trade, and integers to floats."""
     problem, proposal = candidate.problem, candidate.proposal
+    aims = {token: share.wanted for token, share in problem.shares.items()}
     for _ in range(POLISH_ROUNDS):
         beside = _beside(candidate)
         if not beside or max(map(abs, beside.values())) <= POLISHED:
             break
-        aims = {
-            token: Share(max(share.wanted - beside[token], 0.0)) for token, share in problem.shares.items()
-        }
-        solution = best_flows(
-            replace(problem, shares=aims), proposal.market, proposal.solution.start_for(proposal.market), NEAR
-        )
-        if not solution.converged:
+        aims = {token: max(aims[token] - off, 0.0) for token, off in beside.items()}
+        aimed = replace(problem, shares={token: Share(aim) for token, aim in aims.items()})
+        found = over(replace(proposal, problem=aimed), proposal.market)
+        if not found.solution.converged:
             break
-        again = _candidate(problem, replace(proposal, solution=solution), window, borrow, weights)
+        again = _candidate(replace(found, problem=problem), terms)
         if again is None or max(map(abs, _beside(again).values())) >= max(map(abs, beside.values())):
             break
         candidate, proposal = again, again.proposal
@@ -212,15 +216,13 @@ def _beside(candidate: Candidate) -> dict[Address, float]:
     return {token: values[token] / total - share.wanted for token, share in problem.shares.items()}
 
 
-def _candidate(
-    problem: Problem, proposal: Proposal, window: Window, borrow: bool, weights: bool
-) -> Candidate | None:
+def _candidate(proposal: Proposal, terms: _Terms) -> Candidate | None:
     """Loans, steps and exact amounts for a proposal; None where the exact pools refuse it or nothing of
     value is left."""
     loans: tuple[Loan, ...] = ()
-    valuation = problem.valuation
-    if borrow:
-        problem, proposal, loans = _fund(problem, proposal)
+    if terms.borrow:
+        proposal, loans = _fund(proposal)
+    problem, valuation, window = proposal.problem, proposal.problem.valuation, terms.window
     steps, pulls = _steps(problem, proposal.solution, loans)
     try:
         outcome = replay(draft(steps, pulls, window), valuation.snapshot, valuation.funds)
@@ -237,17 +239,18 @@ def _candidate(
         outcome.balance_changes,
         valuation,
         window,
-        final=valuation.weights(after) if weights and not valuation.reserved else None,
+        final=valuation.weights(after) if terms.weights and not valuation.reserved else None,
     )
     spent = bill(program, outcome, valuation.snapshot, loans, problem.price)
     net = valuation.own_e36(after) / PRICE_ONE - spent.cost
-    return Candidate(problem, proposal, program, outcome, loans, after, spent, net)
+    return Candidate(proposal, program, outcome, loans, after, spent, net)
 
 
-def _fund(problem: Problem, proposal: Proposal) -> tuple[Problem, Proposal, tuple[Loan, ...]]:
+def _fund(proposal: Proposal) -> tuple[Proposal, tuple[Loan, ...]]:
     """Lenders for what is sold, and flows over the same pools that leave room for their premiums."""
     loans: tuple[Loan, ...] = ()
     for _ in range(LOAN_ROUNDS):
+        problem = proposal.problem
         loans = _lenders(problem, proposal.solution)
         premiums = {
             token: loan.lender.premium(token, amount) for loan in loans for token, amount in loan.amounts
@@ -259,12 +262,8 @@ def _fund(problem: Problem, proposal: Proposal) -> tuple[Problem, Proposal, tupl
         moved = sum(abs(problem.valuation.value({token: amount})) for token, amount in change.items())
         if moved <= DUST_SHARE * problem.sold_value:
             break
-        problem = premised(problem, premiums)
-        old = proposal.solution
-        proposal = replace(
-            proposal, solution=best_flows(problem, proposal.market, old.start_for(proposal.market), NEAR)
-        )
-    return problem, proposal, loans
+        proposal = over(replace(proposal, problem=premised(problem, premiums)), proposal.market)
+    return proposal, loans
 
 
 def _lenders(problem: Problem, solution: Solution) -> tuple[Loan, ...]:
@@ -302,7 +301,7 @@ def _steps(
     dust = DUST_SHARE * problem.sold_value
     bought = frozenset(token for token, place in problem.places.items() if solution.added[place] > dust)
     funds = {token: float(amount) for token, amount in (lent if loans else owed).items()}
-    legs = ordered(legs_of(solution), funds).legs
+    legs = order_of(problem, solution, funds).legs
     if not loans:
         return swap_steps(legs, owed, bought, False), owed
     swaps = swap_steps(legs, lent, bought, True)

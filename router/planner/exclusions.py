@@ -30,14 +30,14 @@ def without_mispriced(book: Book, terms: Terms) -> tuple[Terms, tuple[Exclusion,
         rate = book.keep / (book.edges[begin] ** 2 * sold / bought)
         bad = terms.ladders & ~(rate <= 1 + MISPRICED_CAP)
     sells, buys = terms.sells.copy(), terms.buys.copy()
-    found = [_direction(book, int(k), "mispriced") for k in np.flatnonzero(bad)]
+    found = [direction(book, int(k), "mispriced") for k in np.flatnonzero(bad)]
     for b in np.flatnonzero(terms.sells[book.start[:-1]]).tolist():
         entries = range(book.start[b], book.start[b + 1])
         depth = [book.balance[e] * terms.prices[book.token[e]] / book.weight[e] for e in entries]
         for i, j in permutations(range(len(depth)), 2):
             if not depth[j] / depth[i] * book.basin_keep[b] <= 1 + MISPRICED_CAP:
                 sells[entries[i]] = buys[entries[j]] = False
-        found += _shut(book, b, sells, buys, terms, "mispriced")
+        found += shut(book, b, sells, buys, terms, "mispriced")
     return replace(terms, ladders=terms.ladders & ~bad, sells=sells, buys=buys), tuple(found)
 
 
@@ -56,13 +56,13 @@ def without_phantoms(solution: Solution, least: float) -> tuple[Market, list[Exc
             break
         if k < count:
             ladders[market.ladders[k]] = False
-            gone.append(_direction(book, int(market.ladders[k]), "phantom"))
+            gone.append(direction(book, int(market.ladders[k]), "phantom"))
         else:
             b = int(market.basins[k - count])
             gain = solution.response.gain[market.arrays.start[k - count] : market.arrays.start[k - count + 1]]
             sells[book.start[b] : book.start[b + 1]] &= gain >= 0
             buys[book.start[b] : book.start[b + 1]] &= gain <= 0
-            gone += _shut(book, b, sells, buys, terms, "phantom")
+            gone += shut(book, b, sells, buys, terms, "phantom")
     return market_of(book, replace(terms, ladders=ladders, sells=sells, buys=buys)), gone
 
 
@@ -82,12 +82,13 @@ def profits_at(market: Market, prices: Floats) -> Floats:
     return Solution.at(market, prices).profits
 
 
-def _direction(book: Book, ladder: int, reason: str) -> Exclusion:
+def direction(book: Book, ladder: int, reason: str) -> Exclusion:
+    """Of a ladder."""
     pool = book.pools[book.ladder_pool[ladder]]
     return Exclusion(pool.address, book.tokens[book.sold[ladder]], book.tokens[book.bought[ladder]], reason)
 
 
-def _shut(book: Book, b: int, sells: Flags, buys: Flags, before: Terms, reason: str) -> Iterator[Exclusion]:
+def shut(book: Book, b: int, sells: Flags, buys: Flags, before: Terms, reason: str) -> Iterator[Exclusion]:
     """Directions of a basin that are no longer possible."""
     entries = range(book.start[b], book.start[b + 1])
     pool = book.pools[book.basin_pool[b]]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import expm1, log1p
+from math import expm1, inf, log1p
+
+import networkx as nx
 
 from router.fixed_point import WAD
 from router.optimiser.dual import PoolTrade, Solution
@@ -16,6 +18,8 @@ from router.tokens import Address
 
 SHORT = 1e-9
 """How much of an amount may be missing when a swap is placed: what floats lose."""
+LEAST_PART = 0.02
+"""Of a leg: the least that it is split for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,16 @@ class Order:
     stuck: tuple[Leg, ...]
 
 
-def ordered(legs: Sequence[Leg], funds: Mapping[Address, float]) -> Order:
+def ordered(legs: Sequence[Leg], funds: Mapping[Address, float], parts: int = 0) -> Order:
     """An order in which every leg finds its amount: funds and what earlier legs have paid.
 
-    A token whose inflows are all in comes first, with all of its legs; in a cycle, the leg that needs the
-    smallest part of what is there.
+    A token whose inflows are all in comes first, with all of its legs. Where none is, tokens are in a circle:
+    of the legs that stay in it the one that needs the smallest part of what is there comes first, and those
+    that lead out of it wait, so that what is there goes around.
+
+    Args:
+        parts: how many times, at most, a leg of which no other can be placed may be split, the first part
+            taking all that is there.
     """
     outgoing: dict[Address, list[Leg]] = defaultdict(list)
     inflows: dict[Address, int] = defaultdict(int)
@@ -126,15 +135,45 @@ def ordered(legs: Sequence[Leg], funds: Mapping[Address, float]) -> Order:
             for leg in list(outgoing[ready]):
                 place(leg)
         else:
-            able = [
-                (leg.amount_in / there[token], token, leg.pool.address, leg.token_out, k)
-                for token in waiting
-                for k, leg in enumerate(outgoing[token])
-                if there[token] > 0 and leg.amount_in <= there[token] * (1 + SHORT)
-            ]
-            if not able:
-                break
-            _, token, _, _, k = min(able)
-            place(outgoing[token][k])
+            left = [leg for token in waiting for leg in outgoing[token]]
+            need, leg = _easiest(_around(left), there)
+            if need > 1 + SHORT and parts and need * LEAST_PART <= 1:
+                parts -= 1
+                first, rest = _split(leg, 1 / need)
+                outgoing[leg.token_in].remove(leg)
+                outgoing[leg.token_in] += [first, rest]
+                inflows[leg.token_out] += 1
+                leg = first
+            elif need > 1 + SHORT:
+                need, leg = _easiest(left, there)
+                if need > 1 + SHORT:
+                    break
+            place(leg)
         waiting = [token for token in waiting if outgoing[token]]
     return Order(tuple(placed), tuple(leg for token in waiting for leg in outgoing[token]))
+
+
+def _easiest(legs: Sequence[Leg], there: Mapping[Address, float]) -> tuple[float, Leg]:
+    """The leg that needs the smallest part of what is there, and that part."""
+    needs = [leg.amount_in / there[leg.token_in] if there[leg.token_in] > 0 else inf for leg in legs]
+    first = min(
+        range(len(legs)),
+        key=lambda k: (needs[k], legs[k].token_in, legs[k].pool.address, legs[k].token_out, k),
+    )
+    return needs[first], legs[first]
+
+
+def _around(legs: Sequence[Leg]) -> list[Leg]:
+    """Of legs all of whose tokens wait for others, those whose token comes back to them."""
+    graph = nx.DiGraph((leg.token_in, leg.token_out) for leg in legs)
+    part = {token: k for k, tokens in enumerate(nx.strongly_connected_components(graph)) for token in tokens}
+    return [leg for leg in legs if part[leg.token_in] == part[leg.token_out]]
+
+
+def _split(leg: Leg, share: float) -> tuple[Leg, Leg]:
+    """A part of a leg and the rest, at the same price."""
+    first, rest = (
+        replace(leg, amount_in=leg.amount_in * part, amount_out=leg.amount_out * part)
+        for part in (share, 1 - share)
+    )
+    return first, rest

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import inf
-
-import networkx as nx
-import numpy as np
 
 from router.errors import Infeasible
 from router.fixed_point import BPS
 from router.optimiser.dual import Solution, solve
 from router.optimiser.instance import Instance
-from router.optimiser.kernels import Floats, Ints
+from router.optimiser.kernels import Floats
 from router.optimiser.market import Market
 from router.optimiser.prove import Prove
 from router.optimiser.prove import prove as close_gap
-from router.optimiser.support import choose
+from router.optimiser.subset import PAID
+from router.optimiser.support import best_path, choose
+from router.plan import CIRCLE
 from router.planner.certify import Evidence
-from router.planner.floor import best_single_path
-from router.planner.flows import Leg, legs_of, ordered
-from router.planner.gas import least_cost
 from router.planner.land import best_flows, unreachable
 from router.planner.problem import Problem, Share
+from router.planner.shape import NEAR, Flows, executable, over, refuses_circles, straightened, thinned
 from router.tokens import Address
 
 FLOW_DUST = 1e-5
@@ -31,22 +27,14 @@ FLOW_DUST = 1e-5
 DUST_LOSS = 3e-7
 """Share of the value: 0.003 bp."""
 DUST_TRIES = 3
-NEAR = 1e-3
-"""Where the smoothing starts when a solution is adapted to a small change."""
-UNKNOT_ROUNDS = 12
-STRAIGHT_ROUNDS = 60
 WIDE = 1e-5
 """A gap, as a share of the value, at which the best single path is tried as well: 0.1 bp."""
-LEAST_TAX, TAX_ROUNDS = 1e-5, 14
-"""Of what is sold: the least that a pool is made to cost where a plan may have few legs only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """Flows over the pools of a market, and what is known about how good they are."""
+class Proposal(Flows):
+    """Flows, and what is known about how good they are."""
 
-    solution: Solution
-    market: Market
     evidence: Evidence
     notes: tuple[str, ...] = ()
 
@@ -59,33 +47,51 @@ def propose(
     Raises:
         Infeasible: no flows end at the target.
     """
-    universe = problem.universe
+    posed = problem
     start, ghost = _start(problem, warm_start)
-    whole = best_flows(problem, universe.market, start, ghost)
+    whole = best_flows(problem, problem.universe.market, start, ghost)
     if not (whole.converged or whole.near):
         raise unreachable(problem, whole)
-    open_to_all, limits = whole, 0.0
-    if _limited(problem):
-        open_to_all = best_flows(problem, universe.free, start, ghost)
-        limits = max(open_to_all.value - whole.value, 0.0)
+    refused = 0.0
+    if refuses_circles(problem) and problem.price.free and whole.converged:
+        flows = straightened(Flows(problem, problem.universe.market, whole))
+        refused = whole.value - flows.solution.value
+        problem, whole = flows.problem, flows.solution
+    searched = whole
     chosen = _lean(problem, whole) if problem.price.free else _worth_their_gas(problem, whole, prove)
     if not chosen.solution.converged:
         raise unreachable(problem, whole)
-    market, solution = _untangled(problem, chosen.market, chosen.solution)
-    straight = _straight(problem, market, solution)
-    limits += max(solution.value - straight[1].value, 0.0)
-    market, solution, cut = _within_legs(problem, *straight)
-    prices = open_to_all.start_for(universe.free, universe.calm)
+    flows, more, cut = executable(Flows(problem, chosen.market, chosen.solution))
+    if flows.problem is not problem:
+        problem = flows.problem
+        whole = over(Flows(problem, whole.market, whole), problem.universe.market).solution
+    solution = flows.solution
+    open_to_all, limits = whole, 0.0
+    if _limited(problem):
+        open_to_all = best_flows(problem, problem.universe.free, start, ghost)
+        limits = max(open_to_all.value - whole.value, 0.0)
+    universe = problem.universe
     evidence = Evidence(
-        prices,
-        _net_prices(problem, open_to_all, whole, chosen.net_prices),
+        open_to_all.start_for(universe.free, universe.calm),
+        _net_prices(problem, open_to_all, searched, chosen.net_prices),
         _flows_net(problem, solution),
         limits + cut,
         chosen.proven,
     )
     short = open_to_all.value + problem.kept - evidence.flows_net > WIDE * open_to_all.value
-    floor = _single_path(problem, evidence) if short else []
-    return [Proposal(solution, market, evidence, chosen.notes), *_at_wanted(problem, evidence), *floor]
+    floor = _single_path(posed, evidence) if short or problem is not posed else []
+    notes = *chosen.notes, *_circle_notes(problem, refused + more)
+    first = Proposal(problem, flows.market, solution, evidence, notes)
+    return [first, *_at_wanted(problem, evidence), *floor]
+
+
+def _circle_notes(problem: Problem, refused: float) -> Iterator[str]:
+    count = sum(each.reason == CIRCLE for each in problem.universe.excluded)
+    if count:
+        yield (
+            f"the pools offer up to {problem.universe.arbitrage:,.4f} of arbitrage, above max_arbitrage_bps: "
+            f"{count} directions that would close circles are left out, for {refused:,.4f} of the final value"
+        )
 
 
 def _at_wanted(problem: Problem, evidence: Evidence) -> list[Proposal]:
@@ -103,36 +109,21 @@ def _at_wanted(problem: Problem, evidence: Evidence) -> list[Proposal]:
 
 def _single_path(problem: Problem, evidence: Evidence) -> list[Proposal]:
     """The best single path, where one token alone is sold and one bought: the floor for what is proposed."""
-    valuation, market = problem.valuation, problem.universe.market
-    book, shares = market.book, problem.shares
-    sold = [token for token, share in shares.items() if not share.most]
-    bought = [token for token, share in shares.items() if share.wanted and not share.band]
-    if len(sold) != 1 or len(bought) != 1 or len(shares) != 2:
-        return []
-    used = np.union1d(book.ladder_pool[market.ladders], book.basin_pool[market.basins])
-    path = best_single_path(
-        [book.pools[int(k)] for k in used],
-        sold[0],
-        bought[0],
-        valuation.tradable.get(sold[0], 0),
-        lambda token: valuation.prices.get(token, 0.0),
-        lambda pool: least_cost(pool, problem.price, valuation.snapshot),
-        {(each.pool, each.token_in, each.token_out) for each in problem.universe.excluded},
-    )
-    if path is None:
-        return []
-    hops = set(zip(path.pools, path.tokens, strict=True))
-    ladders = [
-        k
-        for k in market.ladders
-        if (book.pools[int(book.ladder_pool[k])].address, book.tokens[int(book.bought[k])]) in hops
-    ]
-    basins = [b for b in market.basins if book.pools[int(book.basin_pool[b])].address in path.pools]
-    few = market.only(np.array(ladders, dtype=np.int64), np.array(basins, dtype=np.int64), problem.ends)
-    solution = best_flows(problem, few)
-    if not solution.converged:
-        return []
-    return [Proposal(solution, few, replace(evidence, flows_net=_flows_net(problem, solution)))]
+    market = problem.market
+    instance = Instance(market, problem.goal(market), problem.ends)
+    found: list[Proposal] = []
+    for state in best_path(instance):
+        few = instance.narrowed(state == PAID).market
+        flows = Flows(problem, few, best_flows(problem, few))
+        if not flows.solution.converged:
+            continue
+        try:
+            flows, _, _ = executable(flows)
+        except Infeasible:
+            continue
+        net = _flows_net(problem, flows.solution)
+        found.append(Proposal(flows.problem, flows.market, flows.solution, replace(evidence, flows_net=net)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +187,15 @@ def _chosen(problem: Problem, whole: Solution, prove: Prove) -> _Chosen:
     return _Chosen(market, choice.solution, replace(whole, prices=choice.prices), proven, notes)
 
 
-def _net_prices(problem: Problem, open_to_all: Solution, whole: Solution, found: Solution | None) -> Floats:
-    """By column of the free market, prices that make the bound tight that counts gas."""
+def _net_prices(
+    problem: Problem, open_to_all: Solution, searched: Solution, found: Solution | None
+) -> Floats:
+    """By column of the free market, prices that make the bound tight that counts gas: those found where the
+    search began, or new ones where the bound is about other pools."""
     universe = problem.universe
     if found is None:
         return open_to_all.start_for(universe.free, universe.calm)
-    if open_to_all is not whole:
+    if open_to_all is not searched:
         instance = Instance(open_to_all.market, open_to_all.goal, problem.ends)
         start = found.start_for(open_to_all.market, open_to_all.prices)
         found = replace(open_to_all, prices=instance.relax(instance.all_free, start).prices)
@@ -250,122 +244,12 @@ def _lean(problem: Problem, whole: Solution) -> _Chosen:
     return _Chosen(fewer, best_flows(problem, fewer, whole.start_for(fewer), NEAR))
 
 
-def _straight(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution]:
-    """Flows without a circle, where the pools offer more arbitrage than the owner wants any part of: of each
-    circle the smallest swap goes."""
-    valuation = problem.valuation
-    value = valuation.value(valuation.tradable)
-    if problem.universe.arbitrage <= value * valuation.portfolio.max_arbitrage_bps / BPS:
-        return market, solution
-    for _ in range(STRAIGHT_ROUNDS):
-        legs = {(leg.token_in, leg.token_out, leg.pool.address): leg for leg in legs_of(solution)}
-        try:
-            circle = nx.find_cycle(nx.MultiDiGraph(list(legs)))
-        except nx.NetworkXNoCycle:
-            break
-        smallest = min(
-            (legs[edge] for edge in circle), key=lambda leg: (_value(problem, leg), leg.pool.address)
-        )
-        fewer = without(market, smallest, problem.ends)
-        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
-        if not found.converged:
-            break
-        market, solution = fewer, found
-    return market, solution
-
-
-def _untangled(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution]:
-    """Flows that some order can execute: of a knot of swaps that wait for each other the smallest goes."""
-    for _ in range(UNKNOT_ROUNDS):
-        funds = {
-            token: max(-float(solution.added[place]) / problem.valuation.prices[token], 0.0)
-            for token, place in problem.places.items()
-        }
-        stuck = ordered(legs_of(solution), funds).stuck
-        if not stuck:
-            break
-        smallest = min(stuck, key=lambda leg: (_value(problem, leg), leg.pool.address))
-        fewer = without(market, smallest, problem.ends)
-        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
-        if not found.converged:
-            break
-        market, solution = fewer, found
-    return market, solution
-
-
-def thinned(problem: Problem, proposal: Proposal) -> Proposal | None:
+def thinner(proposal: Proposal) -> Proposal | None:
     """The proposal without its smallest swap; None where the target can't be reached without."""
-    legs = legs_of(proposal.solution)
-    if len(legs) < 2:
+    found = thinned(proposal)
+    if found is None:
         return None
-    smallest = min(legs, key=lambda leg: (_value(problem, leg), leg.pool.address))
-    market = without(proposal.market, smallest, problem.ends)
-    solution = best_flows(problem, market, proposal.solution.start_for(market), NEAR)
-    if not solution.converged:
-        return None
-    evidence = replace(proposal.evidence, flows_net=_flows_net(problem, solution))
-    return replace(proposal, solution=solution, market=market, evidence=evidence)
-
-
-def _value(problem: Problem, leg: Leg) -> float:
-    return leg.amount_in * problem.valuation.prices[leg.token_in]
-
-
-def without(market: Market, leg: Leg, ends: Ints) -> Market:
-    """The market less the direction of a leg; less the whole pool where it trades several tokens at once."""
-    book = market.book
-    keep = np.array(
-        [
-            book.pools[book.ladder_pool[k]].address != leg.pool.address
-            or book.tokens[book.sold[k]] != leg.token_in
-            for k in market.ladders
-        ],
-        dtype=np.bool_,
+    found, _, _ = executable(found)
+    return replace(
+        found, evidence=replace(found.evidence, flows_net=_flows_net(found.problem, found.solution))
     )
-    basins = np.array(
-        [b for b in market.basins if book.pools[book.basin_pool[b]].address != leg.pool.address],
-        dtype=np.int64,
-    )
-    return market.only(market.ladders[keep], basins, ends)
-
-
-def _within_legs(problem: Problem, market: Market, solution: Solution) -> tuple[Market, Solution, float]:
-    """Flows of no more swaps than allowed. Also the value lost.
-
-    Raises:
-        Infeasible: none were found.
-    """
-    most, count = problem.valuation.portfolio.max_legs, len(legs_of(solution))
-    if most is None or count <= most:
-        return market, solution, 0.0
-    tried = list(_taxed(problem, market, solution, most))
-    found = [each for each in tried if len(legs_of(each[1])) <= most]
-    if not found:
-        count = min((len(legs_of(each[1])) for each in tried), default=count)
-        raise Infeasible(
-            f"no flows of at most {most} swaps that end at the target were found; of {count} swaps they can",
-            path="max_legs",
-        )
-    market, best = max(found, key=lambda each: each[1].value)
-    return market, best, max(solution.value - best.value, 0.0)
-
-
-def _taxed(
-    problem: Problem, market: Market, solution: Solution, most: int
-) -> Iterator[tuple[Market, Solution]]:
-    """The best flows where every pool costs more than it does: more and more until no more swaps than `most`
-    are worth it, then as little as that takes."""
-    low, high, tax = 0.0, inf, LEAST_TAX * problem.sold_value
-    for _ in range(TAX_ROUNDS):
-        terms = replace(market.terms, costs=market.terms.costs + tax)
-        try:
-            choice = choose(replace(solution.market, terms=terms), solution.goal, problem.ends)
-        except Infeasible:
-            return
-        fewer = market.only(choice.support.ladders, choice.support.basins, problem.ends)
-        found = best_flows(problem, fewer, solution.start_for(fewer), NEAR)
-        few = found.converged and len(legs_of(found)) <= most
-        if found.converged:
-            yield fewer, found
-        low, high = (low, tax) if few else (tax, high)
-        tax = 4 * tax if high == inf else (low + high) / 2

@@ -22,7 +22,6 @@ from router.tokens import Address
 class Candidate:
     """A program with everything that its replay says."""
 
-    problem: Problem
     proposal: Proposal
     program: Program
     outcome: Outcome
@@ -30,6 +29,10 @@ class Candidate:
     holdings: Mapping[Address, int]
     bill: GasBill
     net: float
+
+    @property
+    def problem(self) -> Problem:
+        return self.proposal.problem
 
 
 def hold_plan(valuation: Valuation, reason: str, snapshot_hash: str) -> Plan:

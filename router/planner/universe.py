@@ -49,6 +49,7 @@ class Universe:
     Attributes:
         market: under the owner's limits of impact and depth, and a hair within the AMMs' own.
         free: the same pools under the AMMs' limits alone; what certificates are about.
+        offered: `free`, and what plans leave of it lest they turn in circles; what `arbitrage` is about.
         calm: by column, prices (multiples of the reference prices) at which the pools are at rest.
         arbitrage: numeraire units that the pools would pay, at most, to somebody who trades nothing else.
         excluded: directions left out.
@@ -58,6 +59,7 @@ class Universe:
 
     market: Market
     free: Market
+    offered: Market
     calm: Floats
     arbitrage: float
     excluded: tuple[Exclusion, ...]
@@ -219,6 +221,7 @@ def _with_leaves(
         core,
         market=replace(free, terms=_limited(valuation, book, free.terms)),
         free=free,
+        offered=free,
         calm=calm,
         arbitrage=float(profits_at(free, calm).sum()),
         excluded=(*core.excluded, *mispriced, *excluded),
@@ -274,6 +277,7 @@ def _open(
     return Universe(
         market=replace(free, terms=limited),
         free=free,
+        offered=free,
         calm=calm,
         arbitrage=arbitrage,
         excluded=(*mispriced, *paying),

@@ -34,6 +34,13 @@ class OneShot:
     benefit_rate: float
     fixed_cost: float
 
+    @classmethod
+    def of(cls, benefit_rate: float, fee_rate: float, fixed_cost: float) -> OneShot:
+        """From the cost of the squared drift over the horizon, and costs of trading."""
+        landing = _ratio(fee_rate, benefit_rate)
+        trigger = landing + sqrt(_ratio(2 * fixed_cost, benefit_rate))
+        return cls(landing, trigger, benefit_rate, fixed_cost)
+
     def net_benefit(self, drift: float) -> float:
         """Tracking-error cost avoided by a trade to `landing`, less its fee and the fixed cost; a share of
         net asset value. Positive just where the drift is beyond `trigger`."""
@@ -57,9 +64,7 @@ def one_shot_boundary(
     """
     _positive(risk_aversion=risk_aversion, horizon_years=horizon_years)
     _not_negative(volatility=volatility, fee_rate=fee_rate, fixed_cost=fixed_cost)
-    rate = risk_aversion * volatility**2 * horizon_years
-    landing = _ratio(fee_rate, rate)
-    return OneShot(landing, landing + sqrt(_ratio(2 * fixed_cost, rate)), rate, fixed_cost)
+    return OneShot.of(risk_aversion * volatility**2 * horizon_years, fee_rate, fixed_cost)
 
 
 class Reach(StrEnum):

@@ -121,9 +121,11 @@ class MarketCost:
         buys, sells: by asset.
         fixed: of any trade at all: gas, and what a loan costs whatever its size; a share of net asset value.
         premium_rate: of a loan of what is sold, per unit of value.
+        legs: by asset, what trading it at all costs beside: the gas of its swaps, a share of net asset value;
+            all 0 where empty.
 
     Raises:
-        InputError: as many curves as assets are needed; `fixed` and the rate should be at least 0.
+        InputError: as many curves as assets are needed; fixed costs and the rate should be at least 0.
     """
 
     assets: tuple[str, ...]
@@ -131,12 +133,16 @@ class MarketCost:
     sells: tuple[CostCurve, ...]
     fixed: float = 0.0
     premium_rate: float = 0.0
+    legs: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, curves in (("buys", self.buys), ("sells", self.sells)):
-            if len(curves) != len(self.assets):
-                raise InputError(f"{len(curves)} curves for {len(self.assets)} assets", path=name)
-        for name, value in (("fixed", self.fixed), ("premium_rate", self.premium_rate)):
+        if not self.legs:
+            object.__setattr__(self, "legs", (0.0,) * len(self.assets))
+        for name, rows in (("buys", self.buys), ("sells", self.sells), ("legs", self.legs)):
+            if len(rows) != len(self.assets):
+                raise InputError(f"{len(rows)} given for {len(self.assets)} assets", path=name)
+        singles = (("fixed", self.fixed), ("premium_rate", self.premium_rate))
+        for name, value in (*singles, *(("legs", leg) for leg in self.legs)):
             if not (isfinite(value) and value >= 0):
                 raise InputError(f"should be a number of at least 0, not {value}", path=name)
 
@@ -161,20 +167,25 @@ class MarketCost:
         """Cost of a change of weights: fees, impact and premium, without the fixed part."""
         sides = zip(trade.tolist(), self.buys, self.sells, strict=True)
         curves = sum((buy if change > 0 else sell).at(abs(change)) for change, buy, sell in sides if change)
-        return curves + self.premium(trade)
+        return float(curves) + self.premium(trade)
+
+    def gas(self, trade: Floats) -> float:
+        """The fixed cost and that of each asset traded; 0 where nothing trades."""
+        traded = sum(leg for leg, change in zip(self.legs, trade.tolist(), strict=True) if change)
+        return self.fixed + float(traded) if trade.any() else 0.0
 
     def fees(self, trade: Floats) -> float:
         """Of the variable cost, what each asset's first unit costs times all units; the rest is impact."""
         sides = zip(trade.tolist(), self.buys, self.sells, strict=True)
-        return sum((buy if change > 0 else sell).slope(0.0) * abs(change) for change, buy, sell in sides)
+        return float(sum(abs(x) * (buy if x > 0 else sell).slope(0.0) for x, buy, sell in sides))
 
     def premium(self, trade: Floats) -> float:
         """Of the variable cost, what the loan of what is sold costs."""
         return self.premium_rate * float(-trade[trade < 0].sum()) if self.premium_rate else 0.0
 
     def of(self, trade: Floats) -> float:
-        """Cost of a change of weights, the fixed part with it; 0 where nothing trades."""
-        return self.variable(trade) + self.fixed if trade.any() else 0.0
+        """Cost of a change of weights, gas with it; 0 where nothing trades."""
+        return self.variable(trade) + self.gas(trade)
 
 
 def _column(values: Sequence[float] | Floats, path: str) -> Floats:

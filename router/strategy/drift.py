@@ -29,6 +29,9 @@ Array = NDArray[np.float64]
 _SUM_TOLERANCE = 1e-6
 """How far weights may sum from 1: floating error passes, percent and forgotten cash don't."""
 
+_ROUNDING = 1e-12
+"""Of the largest variance that deviations could have: how far below zero floating error may take theirs."""
+
 
 class DriftKind(StrEnum):
     """Which drift is meant; see the module's table."""
@@ -55,7 +58,7 @@ def distance(kind: DriftKind, deviations: Array, targets: Array, covariance: Arr
         shape (...): a share of NAV, or of the target where relative.
 
     Raises:
-        InputError: a tracking error without a covariance.
+        InputError: a tracking error without a covariance, or a covariance that makes one imaginary.
     """
     result: Array
     match kind:
@@ -70,9 +73,17 @@ def distance(kind: DriftKind, deviations: Array, targets: Array, covariance: Arr
         case DriftKind.TRACKING_ERROR:
             if covariance is None:
                 raise InputError("a tracking error needs a covariance", path="covariance")
-            exposures = (deviations[..., None, :] * covariance).sum(axis=-1)
-            result = np.sqrt(np.maximum((deviations * exposures).sum(axis=-1), 0.0))
+            result = np.sqrt(_variance(deviations, covariance))
     return result
+
+
+def _variance(deviations: Array, covariance: Array) -> Array:
+    exposures = (deviations[..., None, :] * covariance).sum(axis=-1)
+    variance: Array = (deviations * exposures).sum(axis=-1)
+    rounding = _ROUNDING * np.square(np.abs(deviations).sum(axis=-1)) * np.abs(covariance).max()
+    if np.any(variance < -rounding):
+        raise InputError("should be positive semidefinite", path="covariance")
+    return np.maximum(variance, 0.0)
 
 
 def relative_drifts(deviations: Array, targets: Array) -> Array:

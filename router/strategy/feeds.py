@@ -71,6 +71,9 @@ class FeedLimits:
         max_jump_bps: of the median from the price last accepted.
         jump_window: an accepted price older than this is no measure any more.
         sequencer_grace: how long a sequencer must have been up.
+
+    Raises:
+        InputError: a limit that is negative or no number, which would refuse nothing.
     """
 
     max_age: timedelta = DAILY_HEARTBEAT
@@ -80,6 +83,12 @@ class FeedLimits:
     max_jump_bps: float = 2_000.0
     jump_window: timedelta = timedelta(days=1)
     sequencer_grace: timedelta = timedelta(hours=1)
+
+    def __post_init__(self) -> None:
+        for name in ("max_deviation_bps", "max_jump_bps", "min_sources"):
+            limit = getattr(self, name)
+            if not limit >= 0:
+                raise InputError(f"should not be negative, is {limit}", path=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +160,7 @@ def find_disagreement(readings: Sequence[PriceReading], max_deviation_bps: float
     middle = median(reading.price for reading in readings)
     whole = 2 if len(readings) == 2 else 1  # each of two is half of their distance from the median
     found = [(abs(reading.price - middle) / middle * BPS * whole, reading) for reading in readings]
-    off = [reading for deviation, reading in found if deviation > max_deviation_bps]
+    off = [reading for deviation, reading in found if not deviation <= max_deviation_bps]
     if not off:
         return None
     token, worst = readings[0].token, max(deviation for deviation, _ in found)
@@ -219,12 +228,15 @@ def check_prices(
 
     Raises:
         BrokenMarket: the first fault, as its own class; its `also` has the others.
-        InputError: a source that is counted twice for a token.
+        InputError: a source that is counted twice for a token, a price last accepted that is none, or a time
+            without a zone.
     """
     limits = FeedLimits() if limits is None else limits
+    _require_zone(now, "now")
     by_token = _by_token(readings)
     faults: list[BrokenMarket | None] = []
     if sequencer is not None:
+        _require_zone(sequencer.since or now, "sequencer.since")
         faults.append(find_outage(sequencer, now, limits.sequencer_grace))
     prices: dict[str, float] = {}
     for token in dict.fromkeys(tokens):
@@ -272,15 +284,21 @@ def _find_jump_since(
     limits: FeedLimits,
 ) -> PriceJumped | None:
     last = (last_accepted or {}).get(token)
-    if last is None or now - last.updated_at > limits.jump_window:
+    if last is None:
+        return None
+    _require_zone(last.updated_at, f"last_accepted.{token}.updated_at")
+    if not (isfinite(last.price) and last.price > 0):
+        raise InputError(f"should be a positive number, is {last.price}", path=f"last_accepted.{token}.price")
+    if now - last.updated_at > limits.jump_window:
         return None
     return find_jump(token, price, last.price, limits.max_jump_bps)
 
 
 def _by_token(readings: Sequence[PriceReading]) -> dict[str, list[PriceReading]]:
-    """Refuses a source that would count twice and agree with itself."""
+    """Refuses a source that would count twice, and so agree with itself."""
     found: dict[str, list[PriceReading]] = defaultdict(list)
     for place, reading in enumerate(readings):
+        _require_zone(reading.updated_at, f"readings[{place}].updated_at")
         if any(reading.source == other.source for other in found[reading.token]):
             raise InputError(
                 f"{reading.source} gives the price of {reading.token} a second time",
@@ -288,3 +306,8 @@ def _by_token(readings: Sequence[PriceReading]) -> dict[str, list[PriceReading]]
             )
         found[reading.token].append(reading)
     return found
+
+
+def _require_zone(time: datetime, path: str) -> None:
+    if time.tzinfo is None:
+        raise InputError(f"{time} should have a time zone", path=path)

@@ -48,3 +48,20 @@ def is_inside(problem: TradeProblem, *, open_depth: bool = False, slack: float =
 
 def _first(curves: tuple[CostCurve, ...]) -> Floats:
     return np.array([curve.slope(0.0) for curve in curves])
+
+
+def edge(problem: TradeProblem) -> float:
+    """How far from the target towards the weights, as a multiple of that way, the region reaches; infinite
+    where no drift in this direction pays its fees. Limits of weights are left out."""
+    slopes = problem.pull @ problem.deviations
+    open_buys = np.array([curve.depth > 0 for curve in problem.cost.buys])
+    open_sells = np.array([curve.depth > 0 for curve in problem.cost.sells])
+    buying, selling = _first(problem.cost.buys), _first(problem.cost.sells) + problem.cost.premium_rate
+    open_sells &= selling < 1
+    bought, sold = slopes[open_buys][:, None], slopes[open_sells][None, :]
+    buying, selling = buying[open_buys][:, None], selling[open_sells][None, :]
+    # Inside: -(s g_i + kb_i) / (1 + kb_i) <= (ks_j - s g_j) / (1 - ks_j) for all i and j, linear in s.
+    room = buying / (1 + buying) + selling / (1 - selling)
+    speed = sold / (1 - selling) - bought / (1 + buying)
+    meets = speed > 0
+    return float((room[meets] / speed[meets]).min()) if meets.any() else np.inf

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isfinite
 
 import numpy as np
@@ -27,20 +28,23 @@ class TradeProblem:
         pull: (assets, assets), risk aversion x horizon in years x annual covariance.
         cost: of trading.
         floors, caps: (assets,) least and most weight after a trade.
-        legs: (assets,) what trading an asset at all costs: the gas of its swaps.
     """
 
     weights: Floats
     targets: Floats
     pull: Floats
     cost: MarketCost
-    floors: Floats = field(default_factory=lambda: np.zeros(0))
-    caps: Floats = field(default_factory=lambda: np.zeros(0))
-    legs: Floats = field(default_factory=lambda: np.zeros(0))
+    floors: Floats
+    caps: Floats
 
     @property
     def assets(self) -> tuple[str, ...]:
         return self.cost.assets
+
+    @cached_property
+    def legs(self) -> Floats:
+        """(assets,) what trading an asset at all costs."""
+        return np.array(self.cost.legs)
 
     @property
     def deviations(self) -> Floats:
@@ -83,9 +87,8 @@ def trade_problem(
     horizon_years: float,
     floors: Mapping[str, float] | None = None,
     caps: Mapping[str, float] | None = None,
-    legs: Mapping[str, float] | None = None,
 ) -> TradeProblem:
-    """A checked problem; `floors`, `caps` and `legs` by asset, missing ones are 0, 1 and 0.
+    """A checked problem; `floors` and `caps` by asset, missing ones are 0 and 1.
 
     Raises:
         InputError: weights or targets that do not sum to 1, shapes that do not match, an unknown asset, a
@@ -112,7 +115,6 @@ def trade_problem(
         cost=cost,
         floors=least,
         caps=most,
-        legs=_by_asset(legs, assets, 0.0, "legs"),
     )
 
 

@@ -24,8 +24,10 @@ from router.errors import InfeasibleWeights, Unsolved
 from router.strategy.costs import CostCurve, Floats
 from router.strategy.trade_problem import TradeProblem
 
-PRECISE = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
-"""Of Clarabel; where it stalls short of that, what it has is checked as any other answer."""
+TRIES: tuple[dict[str, Any], ...] = tuple(
+    {"tol_gap_abs": gap, "tol_gap_rel": gap, "tol_feas": gap} for gap in (1e-12, 1e-10, 1e-8)
+)
+"""Of Clarabel, until one ends."""
 SHAPES = 32
 """Programs kept."""
 SNAP = 1e-7
@@ -90,7 +92,7 @@ def cheapest_trade(
 
     Args:
         allowed: (assets,) which may trade; all where None.
-        solver, settings: for cvxpy; Clarabel to PRECISE unless others are given.
+        solver, settings: for cvxpy; Clarabel as precise as it can unless others are given.
 
     Raises:
         InfeasibleWeights: no trade keeps the limits within the depth there is.
@@ -101,14 +103,17 @@ def cheapest_trade(
     if not unit:
         return np.zeros(len(problem.weights))
     program = _posed(problem, unit, allowed)
-    if solver == "CLARABEL":
-        settings = PRECISE | settings
+    tries = [settings] if settings or solver != "CLARABEL" else TRIES
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # inaccurate answers, which are checked below
-        try:
-            program.problem.solve(solver=solver, warm_start=False, ignore_dpp=False, **settings)
-        except cp.SolverError as error:
-            raise Unsolved(f"{solver} failed: {error}") from error
+        for place, tried in enumerate(tries):
+            try:
+                program.problem.solve(solver=solver, warm_start=False, **tried)
+            except cp.SolverError as error:
+                if place == len(tries) - 1:
+                    raise Unsolved(f"{solver} failed: {error}") from error
+            else:
+                break
     status = program.problem.status
     if status in ("infeasible", "infeasible_inaccurate"):
         broken = ", ".join(problem.broken)
@@ -123,6 +128,8 @@ def _posed(problem: TradeProblem, unit: float, allowed: npt.NDArray[np.bool_] | 
     cost, count = problem.cost, len(problem.weights)
     least, most = problem.reach
     if allowed is not None:
+        if (~allowed & ((least > 0) | (most < 0))).any():
+            raise InfeasibleWeights("an asset that has to trade may not", path="caps")
         least, most = np.where(allowed, least, 0.0), np.where(allowed, most, 0.0)
     widest = max((len(curve.slopes) for curve in (*cost.buys, *cost.sells)), default=1)
     pieces = 1 << (widest - 1).bit_length()

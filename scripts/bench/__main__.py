@@ -18,8 +18,10 @@ from functools import cache, partial
 
 from router.cli.console import print_table, say
 from scripts.bench import (
+    backtest,
     command,
     convex,
+    decision,
     gas,
     growth,
     orders,
@@ -46,7 +48,9 @@ SECTIONS: dict[str, Callable[[], Sequence[Section]]] = {
     "gas": lambda: gas.gas(mainnet()),
     "balancer": lambda: weighted.weighted(balancer()),
     "convex": lambda: [convex.convex()],
+    "decision": lambda: [decision.decision()],
     "quotes": lambda: [quotes.quotes_against_peer(mainnet()), quotes.quote_rates(mainnet(), balancer())],
+    "backtests": backtest.backtests,
     "command": lambda: [command.small_costs(mainnet()), command.whole_command(mainnet())],
 }
 

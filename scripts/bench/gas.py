@@ -9,7 +9,6 @@ from typing import Any
 
 from router.fixed_point import WAD
 from router.plan import Plan
-from router.planner.floor import Path, best_single_path
 from router.portfolio import Portfolio
 from router.snapshot import Snapshot
 from router.tokens import Address
@@ -17,7 +16,7 @@ from scripts.bench.planned import Planned, plan_all
 from scripts.bench.random_basket import raw_price
 from scripts.bench.recorded import OWNER, RECORDED_OUTPUTS, Market
 from scripts.bench.report import Section, ahead_bps, plain, prose, signed
-from scripts.bench.single_path import value_net_of_its_bill
+from scripts.bench.single_path import Path, best_single_path, value_net_of_its_bill
 
 GAS_PRICE_WEI = 10 * 10**9
 RUNS = 3

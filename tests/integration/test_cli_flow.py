@@ -26,7 +26,7 @@ def test_from_first_look_to_verified_and_nothing_left_to_do(workspace: Workspace
     doctor = workspace.run("doctor", "--json")
     assert (doctor.code, doctor.document["ok"]) == (0, True), doctor.stdout
     status = workspace.run("status", "--json").document
-    assert status["due"]
+    assert (status["due"], status["verdict"], status["reason"]) == (True, "trade", "pays")
     pools = workspace.run("pools", "--json").document
     assert len(pools["pools"]) == len(workspace.net.deployment["pools"])
     plan = workspace.plan()
@@ -41,7 +41,8 @@ def test_from_first_look_to_verified_and_nothing_left_to_do(workspace: Workspace
     assert receipt["gas_used"] == simulation.document["gas"]
 
     status = workspace.run("status", "--json").document
-    assert not status["due"]
+    assert status["verdict"] == "hold"
+    assert status["reason"] in ("inside_no_trade_region", "below_fixed_cost")
     after = {row["token"]: row["raw"] for row in status["tokens"]}
     assert after == plan["holdings_after"]
     again = workspace.run("plan", "--json")
@@ -56,16 +57,19 @@ def test_the_same_for_people(workspace: Workspace) -> None:
         done = workspace.run(command)
         assert done.code == 0, done.stderr
         assert "…" not in done.stdout
-    assert workspace.run("plan", "--out", workspace.plan_file).code == 0
+    assert workspace.run("plan", "--anyway", "--out", workspace.plan_file).code == 0
     assert workspace.run("decode", workspace.plan_file).code == 0
     assert workspace.run("simulate", workspace.plan_file).code == 0
     done = workspace.send()
     assert done.code == 0
     assert "Verification" in done.stdout
     assert "transaction 0x" in done.stderr
-    done = workspace.run("plan")
+    done = workspace.run("plan", "--anyway")
     assert done.code == 3
     assert "within 25 bp" in done.stderr
+    done = workspace.run("plan")
+    assert done.code == 3
+    assert "hold: every weight is at its target" in done.stderr
 
 
 def test_sending_again_sends_nothing(workspace: Workspace) -> None:
@@ -114,7 +118,7 @@ def test_help_names_every_command() -> None:
 
 def moved(workspace: Workspace, share: int) -> Plan:
     """A plan, and then somebody sells ahead of it `share` times what its largest swap sells."""
-    workspace.plan()
+    workspace.plan("--anyway")
     plan = load_executable(workspace.plan_file)
     decimals = {each["address"]: each["decimals"] for each in workspace.net.deployment["tokens"]}
 

@@ -14,11 +14,10 @@ from router.certificate import verify
 from router.fixed_point import WAD
 from router.plan import Plan
 from router.planner import plan
-from router.planner.floor import best_single_path
 from router.portfolio import Portfolio
 from scripts.bench.random_basket import raw_price
 from scripts.bench.recorded import MAINNET, OWNER, PEERS, RECORDED_OUTPUTS, Market, mainnet
-from scripts.bench.single_path import value_net_of_its_bill
+from scripts.bench.single_path import best_single_path, value_net_of_its_bill
 
 pytestmark = pytest.mark.skipif(not MAINNET.exists(), reason=f"{MAINNET} is absent")
 

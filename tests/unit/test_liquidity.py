@@ -186,6 +186,9 @@ def test_too_much_of_a_pool_and_too_far_from_the_oracle_are_refused_and_overrule
     made, market = trade(list(SOME))
     use = liquidity_use(made, market)
     assert check_liquidity(use) == ()
+    for limit in ("max_depth_bps", "max_deviation_bps"):
+        with pytest.raises(BrokenMarket):
+            check_liquidity(use, **{limit: float("nan")})
     deepest = max(each.depth_share for each in use.pools) * BPS
     with pytest.raises(DepthExceeded) as depth:
         check_liquidity(use, max_depth_bps=deepest * 0.999)

@@ -28,8 +28,18 @@ def test_portfolio_is_right_with_every_commented_key_in_force(tmp_path: Path) ->
     path = tmp_path / "every.toml"
     path.write_text(with_every_key(written(tmp_path, "portfolio.toml")))
     model = load_portfolio_file(path).model
-    assert {"cash_flows", "rules", "landing", "max_legs", "max_depth_bps"} <= model.model_fields_set
+    assert {
+        "cash_flows",
+        "rules",
+        "landing",
+        "max_legs",
+        "max_depth_bps",
+        "trigger",
+        "gates",
+    } <= model.model_fields_set
     assert model.rules["WETH"].trade == "buy"
+    assert model.trigger.parts[1].parts[0].bands_bps == {"WETH": 300}
+    assert model.gates.model_fields_set == set(type(model.gates).model_fields)
 
 
 def test_config_is_right_with_every_commented_key_in_force(tmp_path: Path) -> None:

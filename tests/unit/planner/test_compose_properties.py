@@ -13,7 +13,7 @@ from router.errors import Infeasible, PoolError, RouterError
 from router.lenders.aave_v3 import AaveV3, Rounding
 from router.lenders.balancer_v2 import BalancerV2
 from router.plan import Plan, Verdict
-from router.planner import floor, plan
+from router.planner import plan
 from router.planner.valuation import Valuation, worst
 from router.pools.base import Pool
 from router.pools.uniswap_v2 import UniswapV2Pool
@@ -124,7 +124,7 @@ def test_plan_is_never_worse_than_the_best_single_path(
         return
     refused = {(each.pool, each.token_in, each.token_out) for each in made.excluded}
     prices = {each: float(market.prices[each]) / 10 ** market.tokens[each].decimals for each in market.prices}
-    path = floor.best_single_path(
+    path = single_path.best_single_path(
         pools, sell, buy, owner.holdings[sell], prices.__getitem__, lambda pool: gas_value * pool.gas, refused
     )
     if path is None:

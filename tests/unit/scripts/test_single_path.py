@@ -7,12 +7,12 @@ from itertools import permutations
 import pytest
 
 from router.errors import PoolError
-from router.planner.floor import best_single_path
 from router.pools.uniswap_v2 import UniswapV2Pool
 from router.snapshot import Snapshot
 from router.tokens import Address
 from scripts.bench.random_basket import raw_price
 from scripts.bench.random_market import random_market
+from scripts.bench.single_path import best_single_path
 
 AMOUNT_WORTH = 20_000.0
 

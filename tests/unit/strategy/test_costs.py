@@ -109,9 +109,28 @@ def test_buys_and_sells_have_curves_of_their_own() -> None:
 
 def test_a_market_cost_refuses_missing_curves_and_unknown_cash() -> None:
     free = CostCurve.proportional(0.0)
-    with pytest.raises(InputError, match="1 curves for 2 assets"):
+    with pytest.raises(InputError, match="1 given for 2 assets"):
         MarketCost(("WETH", "USDC"), (free,), (free, free))
     with pytest.raises(InputError, match="no asset 'DAI'"):
         MarketCost.proportional(("WETH", "USDC"), 0.003, cash="DAI")
     with pytest.raises(InputError, match="fixed"):
         MarketCost.proportional(("WETH", "USDC"), 0.003, fixed=-1.0)
+
+
+def test_the_variable_cost_is_fees_impact_and_premium() -> None:
+    steep = CostCurve(np.array([0.0, 0.1, 0.2]), np.array([0.0, 0.0001, 0.0004]))
+    cost = MarketCost(("WETH", "USDC"), (steep, steep), (steep, steep), fixed=1e-4, premium_rate=0.0005)
+    trade = np.array([-0.2, 0.1])
+    assert cost.fees(trade) == pytest.approx(0.001 * 0.3)
+    assert cost.premium(trade) == pytest.approx(0.0005 * 0.2)
+    assert cost.variable(trade) == pytest.approx(0.0004 + 0.0001 + 0.0001)
+    assert cost.of(trade) == pytest.approx(0.0006 + 1e-4)
+
+
+def test_each_asset_traded_costs_its_leg_and_others_do_not() -> None:
+    cost = MarketCost.proportional(("WETH", "WBTC", "USDC"), 0.0, fixed=1e-4)
+    cost = MarketCost(cost.assets, cost.buys, cost.sells, cost.fixed, legs=(2e-5, 3e-5, 0.0))
+    assert cost.of(np.array([0.1, 0.0, -0.1])) == pytest.approx(1e-4 + 2e-5)
+    assert cost.gas(np.zeros(3)) == 0.0
+    with pytest.raises(InputError, match="legs"):
+        MarketCost(cost.assets, cost.buys, cost.sells, legs=(1e-5,))

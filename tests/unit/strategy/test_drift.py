@@ -73,6 +73,15 @@ def test_tracking_error_is_none_without_a_covariance_and_refused_by_name():
         drift.of(DriftKind.TRACKING_ERROR)
 
 
+def test_covariance_of_nothing_that_exists_is_refused_where_it_shows():
+    with pytest.raises(InputError, match="covariance: should be positive semidefinite"):
+        drift_of([0.6, 0.4], [0.5, 0.5], [[1.0, 2.0], [2.0, 1.0]]).of(DriftKind.TRACKING_ERROR)
+
+
+def test_deviation_that_carries_no_risk_has_a_tracking_error_of_zero():
+    assert drift_of([0.7, 0.3], [0.4, 0.6], np.ones((2, 2)) / 3).tracking_error == pytest.approx(0, abs=1e-8)
+
+
 def test_money_without_a_nav_is_refused():
     with pytest.raises(InputError, match="nav"):
         drift_of(WEIGHTS, TARGETS).money_of(DriftKind.L1)

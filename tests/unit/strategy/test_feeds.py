@@ -215,6 +215,43 @@ def test_a_sequencer_counts_as_back_once_the_grace_period_is_over() -> None:
     assert find_outage(SequencerStatus(False, since - timedelta(days=9)), NOW, timedelta(hours=1))
 
 
+# --- what is asked wrongly
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"now": NOW.replace(tzinfo=None)}, "now"),
+        (
+            {"readings": [PriceReading("pyth", "ETH", 1.0, NOW.replace(tzinfo=None))]},
+            "readings[0].updated_at",
+        ),
+        ({"last_accepted": {"ETH": reading("median", 0.0)}}, "last_accepted.ETH.price"),
+        ({"last_accepted": {"ETH": reading("median", nan)}}, "last_accepted.ETH.price"),
+        (
+            {"last_accepted": {"ETH": PriceReading("m", "ETH", 1.0, NOW.replace(tzinfo=None))}},
+            "last_accepted.ETH.updated_at",
+        ),
+        ({"sequencer": SequencerStatus(True, NOW.replace(tzinfo=None))}, "sequencer.since"),
+    ],
+)
+def test_times_without_a_zone_and_accepted_prices_that_are_none_are_told(
+    change: dict[str, object], path: str
+) -> None:
+    fine = {"tokens": ["ETH"], "readings": readings(1.0, 1.0), "now": NOW}
+    with pytest.raises(InputError) as caught:
+        check_prices(**{**fine, **change})
+    assert caught.value.path == path
+
+
+@pytest.mark.parametrize("limit", ["max_deviation_bps", "max_jump_bps", "min_sources"])
+def test_limits_that_would_refuse_nothing_are_refused(limit: str) -> None:
+    for value in (nan, -1.0):
+        with pytest.raises(InputError) as caught:
+            FeedLimits(**{limit: value})
+        assert caught.value.path == limit
+
+
 # --- overruling
 
 

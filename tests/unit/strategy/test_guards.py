@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -84,6 +84,7 @@ def test_guard_rails_never_step_farther_than_allowed(
         assert (weights <= high + 1e-15).all()
 
 
+@settings(max_examples=25)
 @given(boxes())
 def test_repeated_steps_reach_the_floors_and_caps_from_outside(
     case: tuple[np.ndarray, np.ndarray, np.ndarray],

@@ -42,7 +42,7 @@ def diversification(weights: np.ndarray, covariance: np.ndarray) -> float:
     return float(weights @ np.sqrt(np.diag(covariance)) / np.sqrt(weights @ covariance @ weights))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(covariances())
 def test_risk_parity_gives_every_asset_the_same_share_of_the_variance(covariance: np.ndarray) -> None:
     weights = risk_parity(covariance)
@@ -57,7 +57,7 @@ def test_risk_budgets_are_the_shares_of_the_variance(covariance: np.ndarray, see
     np.testing.assert_allclose(contributions(weights, covariance), budgets / budgets.sum(), rtol=5e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(covariances(), st.floats(0.0, 0.9), st.floats(0.0, 1.0))
 def test_no_feasible_direction_lowers_the_minimum_variance(
     covariance: np.ndarray, tightness: float, room: float
@@ -75,7 +75,7 @@ def test_no_feasible_direction_lowers_the_minimum_variance(
         assert gradient[source].max() - gradient[sink].min() < 1e-3
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(covariances())
 def test_no_feasible_direction_raises_the_maximum_diversification(covariance: np.ndarray) -> None:
     weights = maximum_diversification(covariance)

@@ -1,0 +1,244 @@
+"""Whether to rebalance a portfolio now, and to where: the owner's discipline on the market's own costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import isfinite
+
+import numpy as np
+
+from router.errors import Unsolved
+from router.fixed_point import BPS, WAD
+from router.market_cost import SIZES, measure_cost
+from router.plan import Judgement, Plan
+from router.planner.statement import hold_plan
+from router.planner.valuation import Valuation
+from router.portfolio import Landing, Portfolio, TokenRule, Trade
+from router.snapshot import Snapshot
+from router.strategy.bands import Band, long_run_band
+from router.strategy.costs import Floats, MarketCost
+from router.strategy.decision import Aim, Decision, decide
+from router.strategy.discipline import Discipline
+from router.strategy.drift import Drift, drift_of
+from router.strategy.portfolio_bands import drifting_weights
+from router.tokens import Address
+
+PLAN_COSTS_MORE = "plan_costs_more"
+"""The plan's own cost is above what the curves promised, and above what the trade avoids."""
+ONE_WAY = 2
+"""Sides of a trade in one asset: bought and sold."""
+REFINEMENTS, AROUND = 2, (0.75, 0.9, 1.0, 1.1, 1.35)
+"""How often cost curves are measured again about the trade decided on, and at which multiples of it: between
+two sizes a curve is a chord, which is above it."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A decision about one portfolio on one snapshot, in the order of `valuation.tokens`."""
+
+    valuation: Valuation
+    discipline: Discipline
+    decision: Decision
+
+    @property
+    def tokens(self) -> tuple[Address, ...]:
+        return self.valuation.tokens
+
+    @property
+    def cost(self) -> MarketCost:
+        return self.decision.problem.cost
+
+    @cached_property
+    def covariance(self) -> Floats:
+        return self.discipline.covariance(self.tokens, self.valuation.snapshot.numeraire)
+
+    @cached_property
+    def drift(self) -> Drift:
+        problem = self.decision.problem
+        return drift_of(problem.weights, problem.targets, self.covariance, self.decision.nav)
+
+    @cached_property
+    def bands(self) -> Mapping[Address, Band]:
+        """By token whose weight drifts, the long-run trigger and landing at first-unit costs."""
+        cost = self.cost
+        rates = [
+            (buy.slope(0.0) + sell.slope(0.0)) / ONE_WAY
+            for buy, sell in zip(cost.buys, cost.sells, strict=True)
+        ]
+        cases = drifting_weights(
+            self.decision.problem.targets,
+            self.covariance,
+            risk_aversion=self.discipline.risk_aversion,
+            fee_rates=rates,
+            fixed_cost=cost.fixed,
+        )
+        pairs = zip(self.tokens, cases, strict=True)
+        return {token: long_run_band(case) for token, case in pairs if case is not None and case.volatility}
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """The decision with its estimated costs."""
+        decision = self.decision
+        parts = decision.benefit.times(BPS)
+        return Judgement(
+            trade=decision.trade,
+            reason=decision.reason.value,
+            explanation=decision.explanation,
+            aim=decision.aim.value,
+            traded=decision.traded,
+            landing_wad=_wads(self.tokens, decision.landing),
+            risk_aversion=self.discipline.risk_aversion,
+            horizon_days=self.discipline.horizon_days,
+            avoided_bps=parts["tracking_error"],
+            fees_bps=parts["fees"],
+            impact_bps=parts["impact"],
+            premium_bps=parts["premium"],
+            gas_bps=parts["gas"],
+            net_value=decision.money["net"],
+            drift=decision.drift,
+            break_even_drift=self._break_even,
+        )
+
+    @property
+    def _break_even(self) -> float | None:
+        try:
+            found = self.decision.break_even_drift
+        except Unsolved:
+            return None
+        return found if isfinite(found) else None
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """The owner's portfolio with the landing as its target; what the decision does not trade is kept."""
+        own, decision = self.valuation.portfolio, self.decision
+        kept = [token for token in self.tokens if token not in decision.traded]
+        largest_bps = int(float(np.abs(decision.changes).max()) * BPS)
+        return replace(
+            own,
+            targets_wad={token: wad for token, wad in self.judgement.landing_wad.items() if wad},
+            rules={**own.rules, **{token: _kept(own.rules.get(token)) for token in kept}},
+            landing=Landing.NEAREST if kept else Landing.TARGET,
+            # A decided trade is due even where it is smaller than the tolerance of its end.
+            tolerance_bps=min(own.tolerance_bps, max(largest_bps // ONE_WAY, 1)),
+        )
+
+    def held(self, judgement: Judgement, snapshot_hash: str) -> Plan:
+        """A plan to do nothing, and why."""
+        return replace(hold_plan(self.valuation, judgement.explanation, snapshot_hash), judgement=judgement)
+
+    def weighed(self, plan: Plan) -> Plan:
+        """The plan with its judgement; one that holds where its own costs leave nothing."""
+        if plan.program is None:
+            return plan
+        judgement = self._measured(plan)
+        if not judgement.trade:
+            return self.held(judgement, plan.snapshot_hash)
+        return replace(plan, reason=judgement.explanation, judgement=judgement)
+
+    def _measured(self, plan: Plan) -> Judgement:
+        """The judgement with the plan's own costs and final weights; no trade where those net nothing, unless
+        limits make it due."""
+        valuation, problem = self.valuation, self.decision.problem
+        after = valuation.weights(valuation.net_of_reserved(plan.holdings_after))
+        landed = np.array([after[token] for token in self.tokens])
+        avoided = problem.drift_cost(problem.weights) - problem.drift_cost(landed)
+        bps = BPS / plan.value_before
+        found = replace(
+            self.judgement,
+            avoided_bps=avoided * BPS,
+            fees_bps=plan.cost.pool_fees * bps,
+            impact_bps=plan.cost.price_impact * bps,
+            premium_bps=plan.cost.flash_premium * bps,
+            gas_bps=plan.cost.gas * bps,
+            net_value=avoided * plan.value_before - plan.cost.total,
+            measured=True,
+        )
+        if problem.broken:
+            return found
+        if found.net_value > 0:
+            told = f"avoids {found.avoided_bps:.2f} bp of tracking-error cost for {found.cost_bps:.2f} bp"
+            drift = f"drift {found.drift:.2%}"
+            if found.break_even_drift is not None:
+                drift += f", pays beyond {found.break_even_drift:.2%}"
+            return replace(found, explanation=f"{told}: {found.net_bps:+.2f} bp; {drift}")
+        told = f"the plan costs {found.cost_bps:.2f} bp and avoids {found.avoided_bps:.2f} bp"
+        return replace(found, trade=False, aim=Aim.NONE.value, reason=PLAN_COSTS_MORE, explanation=told)
+
+
+def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> Advice | None:
+    """Weighs the portfolio's drift against what the snapshot's pools take to end it.
+
+    None where more of a token is to be left than there is: then a trade is due whatever it costs.
+
+    Raises:
+        InputError: what can't be valued, a token without a volatility, or impossible correlations.
+        InfeasibleWeights: limits that no weights keep.
+    """
+    valuation = Valuation(snapshot, portfolio)
+    valuation.check()
+    tokens = valuation.tokens
+    held = valuation.weights(valuation.tradable)
+    if min(held.values()) < 0:
+        return None
+    weights = np.array([held[token] for token in tokens])
+    targets = np.array([valuation.target(token) for token in tokens])
+    covariance = discipline.covariance(tokens, snapshot.numeraire)
+
+    def decided(sizes: Iterable[float], left: float) -> Decision:
+        floors, caps = _limits(portfolio, discipline, held, left)
+        return decide(
+            weights,
+            targets,
+            covariance,
+            measure_cost(snapshot, portfolio, sizes=sorted(sizes)),
+            nav=valuation.value(valuation.tradable),
+            risk_aversion=discipline.risk_aversion,
+            horizon_years=discipline.horizon_years,
+            floors=floors,
+            caps=caps,
+        )
+
+    sizes = set(SIZES)
+    decision = decided(sizes, 1.0)
+    for _ in range(REFINEMENTS):
+        left = 1 - decision.problem.cost.variable(decision.proposal)
+        found = {abs(change) * each for change in decision.proposal.tolist() if change for each in AROUND}
+        if found <= sizes:
+            break
+        sizes |= {size for size in found if min(SIZES) < size < max(SIZES)}
+        decision = decided(sizes, left)
+    return Advice(valuation, discipline, decision)
+
+
+def _limits(
+    portfolio: Portfolio, discipline: Discipline, held: Mapping[Address, float], left: float
+) -> tuple[dict[Address, float], dict[Address, float]]:
+    """(floors, caps) of what is held after a trade, shares of the value before it: what the rules keep from
+    being sold or bought, and the owner's largest weights, which are of the share that costs leave. A weight
+    above its largest by no more than the tolerance is no reason to trade."""
+    room = portfolio.tolerance_bps / BPS
+    trades = {token: portfolio.rules.get(token, TokenRule()).trade for token in held}
+    floors = {token: held[token] for token, trade in trades.items() if trade in (Trade.BUY, Trade.NONE)}
+    caps = {
+        token: max(most * left, held[token]) if held[token] <= most + room else most * left
+        for token, most in discipline.max_weight.items()
+        if token in held
+    }
+    for token, trade in trades.items():
+        if trade in (Trade.SELL, Trade.NONE):
+            caps[token] = held[token]
+    return floors, caps
+
+
+def _kept(rule: TokenRule | None) -> TokenRule:
+    return replace(rule or TokenRule(), trade=Trade.NONE)
+
+
+def _wads(tokens: Sequence[Address], weights: Floats) -> dict[Address, int]:
+    """Weights times 10**18 that sum to it: the largest takes what rounding leaves."""
+    found = {token: round(weight * WAD) for token, weight in zip(tokens, weights.tolist(), strict=True)}
+    largest = max(found, key=lambda token: (found[token], token))
+    found[largest] += WAD - sum(found.values())
+    return found

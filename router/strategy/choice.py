@@ -1,0 +1,96 @@
+"""Which assets to trade at all, where each costs gas of its own: branch and bound over convex programs.
+
+What a trade of any of the undecided assets costs, their own gas left out, is a bound for every choice among
+them; that trade itself, with all gas it takes, is a candidate.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+
+from router.errors import InfeasibleWeights
+from router.strategy.costs import Floats
+from router.strategy.trade_problem import TradeProblem
+from router.strategy.trade_program import cheapest_trade
+
+MOST_PROGRAMS = 100
+"""Solved for one choice; with more than about 6 assets whose gas matters the best may not be proven."""
+LEAST_GAIN = 1e-12
+"""Share of net asset value below which one choice is no better than another."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The best trade found that trades anything.
+
+    Attributes:
+        trade: (assets,) changes of weights; all 0 where no trade pays its own fees.
+        proven: whether no other choice of assets is better.
+    """
+
+    trade: Floats
+    proven: bool = True
+
+
+def best_choice(problem: TradeProblem) -> Choice:
+    """The trade with the least drift cost, variable cost and gas of the assets traded.
+
+    Raises:
+        InfeasibleWeights: no trade keeps the limits within the depth there is.
+        Unsolved: a program without an answer.
+    """
+    first = cheapest_trade(problem)
+    if not problem.legs.any() or not first.any():
+        return Choice(first)
+    return _search(problem, first)
+
+
+def total_cost(problem: TradeProblem, trade: Floats) -> float:
+    """Drift cost after a trade, its variable cost, and the gas of the assets that it trades."""
+    left = problem.drift_cost(problem.weights + trade)
+    return left + problem.cost.variable(trade) + float(problem.legs[trade != 0].sum())
+
+
+def _search(problem: TradeProblem, first: Floats) -> Choice:
+    """Best first; a node is (bound, order, assets ruled in, assets ruled out, its program's trade)."""
+    best, least, order, solved = first, total_cost(problem, first), count(), 1
+    none = np.zeros(len(first), dtype=np.bool_)
+    heap: list[tuple[float, int, Flags, Flags, Floats]] = [(-np.inf, next(order), none, none, first)]
+    while heap:
+        bound, _, ruled_in, ruled_out, trade = heapq.heappop(heap)
+        if bound >= least - LEAST_GAIN:
+            break
+        # What is traded without being ruled in costs its gas: decide about the smallest of it.
+        open_legs = (trade != 0) & ~ruled_in & (problem.legs > 0)
+        if not open_legs.any():
+            continue
+        if solved >= MOST_PROGRAMS:
+            return Choice(best, proven=False)
+        asset = int(np.where(open_legs, np.abs(trade), np.inf).argmin())
+        one = none.copy()
+        one[asset] = True
+        gas = float(problem.legs[ruled_in].sum())
+        own = problem.drift_cost(problem.weights + trade) + problem.cost.variable(trade)
+        with_it = own + gas + float(problem.legs[asset])
+        heapq.heappush(heap, (with_it, next(order), ruled_in | one, ruled_out, trade))
+        out = ruled_out | one
+        try:
+            fewer = cheapest_trade(problem, ~out)
+        except InfeasibleWeights:
+            continue
+        solved += 1
+        if not fewer.any():
+            continue
+        found = total_cost(problem, fewer)
+        if found < least - LEAST_GAIN:
+            best, least = fewer, found
+        relaxed = problem.drift_cost(problem.weights + fewer) + problem.cost.variable(fewer) + gas
+        heapq.heappush(heap, (relaxed, next(order), ruled_in, out, fewer))
+    return Choice(best)

@@ -1,0 +1,108 @@
+"""One tick of a trigger as text that proves itself: all that went in, all that came out, bit for bit.
+
+A record holds the conditions, the state before, the observation and the time, and the decision and state
+after. `replay` runs the machine on the first four and compares. Calendars depend on time zone rules, which
+governments change: a replay under other rules names the slot that moved.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from router.errors import InputError
+from router.strategy.exact import decode, digest_of, encode, text_of
+from router.strategy.machine import advance
+from router.strategy.observation import Observation
+from router.strategy.schedule import utc
+from router.strategy.state import TriggerDecision, TriggerState
+from router.strategy.triggers import TriggerSpec
+
+SCHEMA = "rebalance-trigger-record/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One tick: what went in, and what came out."""
+
+    spec: TriggerSpec
+    before: TriggerState | None
+    observation: Observation
+    now: datetime
+    decision: TriggerDecision
+    after: TriggerState
+
+    def to_text(self) -> str:
+        """One line of JSON with its own digest."""
+        plain = encode(Record, self)
+        return text_of({"schema": SCHEMA, "digest": digest_of(plain), "record": plain})
+
+    @classmethod
+    def of_text(cls, text: str) -> Record:
+        """The record that `to_text` wrote.
+
+        Raises:
+            InputError: of another version, altered, or no record at all; says where.
+        """
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"is no JSON: {error}", path="record") from None
+        if not isinstance(document, dict) or document.keys() != {"schema", "digest", "record"}:
+            raise InputError("should hold schema, digest and record", path="record")
+        if document["schema"] != SCHEMA:
+            raise InputError(f"should be {SCHEMA!r}, is {document['schema']!r}", path="schema")
+        if (found := digest_of(document["record"])) != document["digest"]:
+            raise InputError(f"is {document['digest']!r}, the record's is {found}", path="digest")
+        return decode(cls, document["record"], "record")
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What the machine made of a record's input now.
+
+    Attributes:
+        differences: where that isn't what was recorded, e.g.
+            ``decision.reasons[0]: recorded 'cooldown', replayed 'fired'``.
+    """
+
+    decision: TriggerDecision
+    after: TriggerState
+    differences: tuple[str, ...]
+
+
+def tick(spec: TriggerSpec, before: TriggerState | None, observation: Observation, now: datetime) -> Record:
+    """One tick of the machine, with its record.
+
+    Raises:
+        InputError: as `advance`.
+    """
+    decision, after = advance(spec, before, observation, now)
+    return Record(spec, before, observation, utc(now, "now"), decision, after)
+
+
+def replay(record: Record) -> Replay:
+    """The same tick again."""
+    decision, after = advance(record.spec, record.before, record.observation, record.now)
+    found = [
+        *_differences(
+            encode(TriggerDecision, record.decision), encode(TriggerDecision, decision), "decision"
+        ),
+        *_differences(encode(TriggerState, record.after), encode(TriggerState, after), "after"),
+    ]
+    return Replay(decision, after, tuple(found))
+
+
+def _differences(recorded: Any, replayed: Any, path: str) -> list[str]:
+    if isinstance(recorded, dict) and isinstance(replayed, dict):
+        keys = sorted(recorded.keys() | replayed.keys())
+        pairs = [(f"{path}.{key}".lstrip("."), recorded.get(key), replayed.get(key)) for key in keys]
+    elif isinstance(recorded, list) and isinstance(replayed, list) and len(recorded) == len(replayed):
+        pairs = [
+            (f"{path}[{index}]", *pair) for index, pair in enumerate(zip(recorded, replayed, strict=True))
+        ]
+    else:
+        return [] if recorded == replayed else [f"{path}: recorded {recorded!r}, replayed {replayed!r}"]
+    return [each for where, old, new in pairs for each in _differences(old, new, where)]

@@ -1,0 +1,126 @@
+"""Files: columns by name, times in any usual form, and an error that names the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from router.backtest import load_prices
+from router.errors import DuplicatedTime, InputError, InsufficientHistory, MissingPrice, MixedTimeZones
+
+DAYS = ["2021-01-01", "2021-01-02", "2021-01-03"]
+
+
+def write(folder: Path, columns: dict[str, list[object]], name: str = "p.csv") -> Path:
+    path = folder / name
+    frame = pd.DataFrame(columns)
+    frame.to_parquet(path) if name.endswith("parquet") else frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.csv.gz", "p.parquet"])
+def test_named_columns_are_read(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, {"Date": DAYS, "B_close": [2.5, 3, 4], "A_close": [0.1, 0.2, 0.3]}, name)
+    prices = load_prices(path, ["A_close", "beta=B_close"], keep_jumps=True)
+    assert prices.assets == ("A", "beta")
+    assert prices.values.tolist() == [[0.1, 2.5], [0.2, 3], [0.3, 4]]
+    assert prices.at(0).isoformat() == "2021-01-01T00:00:00+00:00"
+
+
+def test_without_names_every_number_is_a_price(tmp_path: Path) -> None:
+    path = write(tmp_path, {"note": ["x", "y", "z"], "time": DAYS, "A": [1, 1, 1], "B": [2, 2, 2]})
+    assert load_prices(path).assets == ("A", "B")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [1609459200, 1609545600, 1609632000],
+        [1609459200000, 1609545600000, 1609632000000],
+        ["2021-01-01T00:00:00Z", "2021-01-02T00:00:00Z", "2021-01-03T00:00:00Z"],
+        ["2021-01-01 01:00+01:00", "2021-01-02 01:00+01:00", "2021-01-03 01:00+01:00"],
+        DAYS,
+    ],
+)
+def test_times_are_read_in_any_usual_form(tmp_path: Path, times: list[object]) -> None:
+    prices = load_prices(write(tmp_path, {"timestamp": times, "A": [1, 1, 1]}))
+    assert [f"{prices.at(row):%F %T}" for row in range(3)] == [f"{day} 00:00:00" for day in DAYS]
+
+
+def test_an_index_of_a_parquet_file_is_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    pd.DataFrame(
+        {"A": [1.0, 1, 1]}, index=pd.DatetimeIndex(DAYS, tz="Europe/Berlin", name="when")
+    ).to_parquet(path)
+    assert f"{load_prices(path).at(0):%F %H}" == "2020-12-31 23"
+
+
+def test_mixed_zones_are_refused_or_brought_to_utc(tmp_path: Path) -> None:
+    times = ["2021-01-01T00:00:00", "2021-01-02T00:00:00+00:00", "2021-01-03T02:00:00+02:00"]
+    path = write(tmp_path, {"time": times, "A": [1, 1, 1]})
+    with pytest.raises(MixedTimeZones, match=r"p.csv: time: '2021-01-02.*follows"):
+        load_prices(path)
+    prices = load_prices(path, repair=True)
+    assert prices.repairs.zones == 2
+    assert [f"{prices.at(row):%F %T}" for row in range(3)] == [f"{day} 00:00:00" for day in DAYS]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"columns": ["A_clse"]}, "p.csv: no column 'A_clse' .did you mean 'A_close'"),
+        ({"columns": ["A=A_clse"]}, "no column 'A_clse' .did you mean 'A_close'"),
+        ({"columns": ["A_close", "A=B_close"]}, "two columns for one asset"),
+        ({"time": "dat"}, "no column 'dat' .did you mean 'date'"),
+        ({"columns": ["note"]}, r"p.csv: note, row 1: 'x' is not a price"),
+    ],
+)
+def test_a_wrong_name_is_told_with_the_nearest(
+    tmp_path: Path, arguments: dict[str, object], text: str
+) -> None:
+    columns = {"date": DAYS, "A_close": [1, 1, 1], "B_close": [1, 1, 1], "note": ["x", "y", "z"]}
+    with pytest.raises(InputError, match=text):
+        load_prices(write(tmp_path, columns), **arguments)  # type: ignore[arg-type]
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        load_prices(tmp_path / "none.csv")
+    with pytest.raises(InputError, match="only files on this machine"):
+        load_prices("https://example.org/p.csv")
+    with pytest.raises(InputError, match="is not a file"):
+        load_prices(tmp_path)
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(InsufficientHistory, match="is empty"):
+        load_prices(tmp_path / "empty.csv")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(InputError, match=r"broken\.parquet: cannot be parsed"):
+        load_prices(tmp_path / "broken.parquet")
+    (tmp_path / "ragged.csv").write_text("date,A\n2021-01-01,1,2,3\n2021-01-02,1\n")
+    with pytest.raises(InputError):
+        load_prices(tmp_path / "ragged.csv")
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00date")
+    with pytest.raises(InputError, match="cannot be parsed"):
+        load_prices(tmp_path / "binary.csv")
+
+
+def test_times_that_are_none_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read as times"):
+        load_prices(write(tmp_path, {"date": ["2021-01-01", "soon", "later"], "A": [1, 1, 1]}))
+    with pytest.raises(InputError, match="no time in row 2"):
+        load_prices(write(tmp_path, {"date": ["2021-01-01", None, "2021-01-02"], "A": [1, 1, 1]}))
+    with pytest.raises(InputError, match="no time column"):
+        load_prices(write(tmp_path, {"when": DAYS, "A": [1, 1, 1]}))
+
+
+def test_faults_of_rows_reach_the_caller_with_the_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingPrice, match=r"p\.csv: A at 2021-01-02"):
+        load_prices(write(tmp_path, {"date": DAYS, "A": [1, None, 1]}))
+    with pytest.raises(DuplicatedTime, match=r"p\.csv"):
+        load_prices(write(tmp_path, {"date": [DAYS[0], DAYS[0], DAYS[1]], "A": [1, 1, 1]}))
+    with pytest.raises(InsufficientHistory):
+        load_prices(write(tmp_path, {"date": DAYS[:1], "A": [1]}))
+    repaired = load_prices(write(tmp_path, {"date": DAYS, "A": [1, None, 1]}), repair=True)
+    assert (repaired.repairs.total, repaired.repairs.missing) == (1, 1)

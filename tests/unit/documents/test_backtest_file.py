@@ -1,0 +1,61 @@
+"""A backtest's document: what the results say, valid by its own schema."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from router.backtest import Costs, compare, run
+from router.documents import export_schemas
+from router.documents.backtest_file import attribution_of, backtest_file
+from tests.unit.backtest.series import COSTS, NAMES, random_prices, study_of
+
+SCHEMA = Draft202012Validator(export_schemas()["backtest"])
+
+
+@pytest.mark.parametrize("costs", COSTS)
+@pytest.mark.parametrize("series", [False, True])
+def test_document_is_valid_by_its_schema(costs: str, series: bool) -> None:
+    results = compare(study_of(random_prices(1), costs=COSTS[costs]), NAMES)
+    found = backtest_file(results, "p.csv", series=series).to_json()
+    SCHEMA.validate(json.loads(json.dumps(found)))
+    assert [each["policy"] for each in found["runs"]] == list(NAMES)
+    assert all((each["series"] is not None) == series for each in found["runs"])
+
+
+def test_run_holds_the_figures_of_its_result() -> None:
+    result = run(study_of(random_prices(2), costs=COSTS["all"]), "abs_band_0.03")
+    (found,) = backtest_file([result], "p.csv", series=True).runs
+    assert found.final == result.final
+    assert found.rebalances == result.rebalances
+    assert found.costs.total == result.cost
+    assert found.metrics.total_return == pytest.approx(result.final / 1e6 - 1)
+    assert found.series is not None
+    assert found.series.equity == tuple(result.equity.tolist())
+    assert found.series.weights["cash"] == tuple(result.weights[:, -1].tolist())
+    assert found.trades is not None
+    assert len(found.trades) == len(result.trades)
+    assert sum(each.value for each in found.trades) == pytest.approx(result.ledger.traded.sum())
+
+
+@pytest.mark.parametrize("policy", NAMES)
+@pytest.mark.parametrize("costs", COSTS)
+def test_attribution_sums_to_what_was_earned_and_its_costs_are_the_bills(policy: str, costs: str) -> None:
+    result = run(study_of(random_prices(4), costs=COSTS[costs]), policy)
+    found = attribution_of(result)
+    assert found.money.total == pytest.approx(result.final - 1e6, abs=1e-3)
+    assert found.money.unexplained == 0
+    assert found.money.fees == pytest.approx(-result.costs["fees"])
+    assert found.money.impact == pytest.approx(-result.costs["impact"] - result.costs["market"])
+    assert found.money.gas == pytest.approx(-result.costs["gas"])
+
+
+def test_run_that_stopped_has_no_growth_and_no_objective() -> None:
+    study = study_of(random_prices(5), costs=Costs(gas=2000.0), initial=1e4)
+    (found,) = backtest_file([run(study, "calendar_1")], "p.csv").runs
+    assert found.stop is not None
+    assert found.metrics.growth_per_year is None
+    assert found.metrics.objective_bps_per_year is None
+    SCHEMA.validate(backtest_file([run(study, "calendar_1")], "p.csv").to_json())

@@ -1,0 +1,56 @@
+"""Which assets to trade: branch and bound against every choice there is."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from router.strategy import choice
+from router.strategy.choice import best_choice, total_cost
+from router.strategy.trade_problem import TradeProblem
+from router.strategy.trade_program import cheapest_trade
+from tests.unit.strategy.trade_cases import random_problem, with_legs
+
+
+def best_of_all(problem: TradeProblem) -> float:
+    """Least total cost over every choice of assets that trades anything."""
+    costs = []
+    for flags in product([False, True], repeat=len(problem.weights)):
+        trade = cheapest_trade(problem, np.array(flags))
+        if trade.any():
+            costs.append(total_cost(problem, trade))
+    return min(costs)
+
+
+@pytest.mark.parametrize("cash", [True, False])
+@pytest.mark.parametrize("leg", [1e-6, 2e-5, 1e-4, 1e-3])
+def test_the_choice_is_the_best_of_all(leg: float, cash: bool) -> None:
+    for seed in (0, 2):
+        problem = with_legs(random_problem(seed, assets=5, cash=cash, horizon_years=0.25), leg)
+        found = best_choice(problem)
+        assert found.proven
+        assert total_cost(problem, found.trade) == pytest.approx(best_of_all(problem), abs=1e-10)
+
+
+def test_small_trades_are_dropped_where_their_gas_is_more_than_they_gain() -> None:
+    problem = random_problem(2, assets=5, horizon_years=0.25)
+    counts = [np.count_nonzero(best_choice(with_legs(problem, leg)).trade) for leg in (0.0, 1e-5, 1e-4, 1e-3)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] == 5
+    assert counts[-1] == 2
+
+
+def test_a_choice_that_runs_out_of_programs_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "MOST_PROGRAMS", 2)
+    problem = with_legs(random_problem(2, assets=6, horizon_years=0.25), 1e-4)
+    found = best_choice(problem)
+    assert not found.proven
+    assert total_cost(problem, found.trade) <= total_cost(problem, cheapest_trade(problem))
+
+
+def test_an_asset_that_must_trade_is_not_ruled_out() -> None:
+    problem = with_legs(random_problem(2, assets=4, horizon_years=0.25), 1e-3)
+    caps = problem.caps.copy()
+    caps[0] = problem.weights[0] - 0.01
+    assert best_choice(replace(problem, caps=caps)).trade[0] <= -0.01 + 1e-9

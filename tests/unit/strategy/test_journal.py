@@ -1,0 +1,85 @@
+"""Records of a tick: what a replay finds, and what a record that was touched is refused for."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from router.errors import InputError
+from router.strategy.exact import digest_of
+from router.strategy.journal import SCHEMA, Record, replay, tick
+from router.strategy.schedule import Cron
+from router.strategy.state import arm, completed
+from router.strategy.triggers import AnyOf, Calendar, Gates, Reason, TriggerSpec
+from tests.unit.strategy.trigger_cases import HOUR, START, at, band, seen
+
+SPEC = TriggerSpec(
+    AnyOf((Calendar(Cron("0 9 * * MON", "Europe/Zurich"), 6 * HOUR), band(0.1))), Gates(cooldown=2 * HOUR)
+)
+STATE = completed(arm(SPEC, START), START)
+
+
+def test_fired_and_held_ticks_replay_from_their_text():
+    held, fired = tick(SPEC, STATE, seen(0.25), at(1)), tick(SPEC, STATE, seen(0.25), at(2))
+    assert (held.decision.reason, fired.decision.reason) == (Reason.COOLDOWN, Reason.FIRED)
+    for record in (held, fired):
+        replayed = replay(Record.of_text(record.to_text()))
+        assert replayed.differences == ()
+        assert (replayed.decision, replayed.after) == (record.decision, record.after)
+
+
+def test_first_tick_of_all_replays():
+    assert replay(Record.of_text(tick(SPEC, None, seen(0.0), at(0)).to_text())).differences == ()
+
+
+def test_replay_names_every_field_that_differs():
+    record = tick(SPEC, STATE, seen(0.25), at(1))
+    told = replace(
+        record,
+        decision=replace(record.decision, reasons=(Reason.GAS_ABOVE_CEILING,), causes=()),
+        after=replace(record.after, episodes=7),
+    )
+    assert replay(told).differences == (
+        "decision.causes: recorded [], replayed ['trigger.of[1]#1']",
+        "decision.reasons[0]: recorded 'gas_above_ceiling', replayed 'cooldown'",
+        "after.episodes: recorded '7', replayed '1'",
+    )
+
+
+def test_one_bit_of_drift_shows():
+    record = tick(SPEC, STATE, seen(0.25), at(1))
+    other = replace(record, observation=seen(0.25 + 2**-53))
+    (difference,) = replay(other).differences
+    assert difference.startswith("decision.readings[0].drift: recorded '0x1.0")
+
+
+def forged(change):
+    """A record altered by somebody who also puts the digest right."""
+    document = json.loads(tick(SPEC, STATE, seen(0.25), at(1)).to_text())
+    change(document["record"])
+    document["digest"] = digest_of(document["record"])
+    return json.dumps(document)
+
+
+def test_record_of_impossible_values_is_refused_with_its_place():
+    def change(record):
+        record["spec"]["gates"]["max_attempts"] = "0"
+
+    with pytest.raises(InputError, match=r"record\.spec\.gates\.max_attempts: should be at least 1"):
+        Record.of_text(forged(change))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"cooldown"', '"fired"', "digest: is"),
+        (SCHEMA, "rebalance-trigger-record/2", "schema: should be"),
+        ('"schema"', '"scheme"', "record: should hold schema, digest and record"),
+        ("{", "", "record: is no JSON"),
+    ],
+)
+def test_record_that_was_touched_is_refused(old, new, says):
+    text = tick(SPEC, STATE, seen(0.25), at(1)).to_text()
+    assert old in text
+    with pytest.raises(InputError, match=says):
+        Record.of_text(text.replace(old, new, 1))

@@ -1,0 +1,117 @@
+"""The one-shot program: several solvers, the budget, depth, and what its curves mean."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from router.errors import InfeasibleWeights, Unsolved
+from router.strategy import trade_program
+from router.strategy.choice import total_cost
+from router.strategy.costs import CostCurve, MarketCost
+from router.strategy.trade_problem import trade_problem
+from router.strategy.trade_program import cheapest_trade
+from tests.unit.strategy.trade_cases import random_problem
+
+PEERS = {
+    "OSQP": {"eps_abs": 1e-8, "eps_rel": 1e-8, "max_iter": 50_000, "polishing": True},
+    "SCS": {"eps_abs": 1e-8, "eps_rel": 1e-8, "max_iters": 50_000},
+    "HIGHS": {},
+}
+SEASON = 0.25
+"""A horizon, in years, at which most of the random problems trade."""
+
+
+@pytest.mark.parametrize("solver", PEERS)
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_solvers_agree_on_the_least_cost(solver: str, pieces: int) -> None:
+    for seed in range(3):
+        problem = random_problem(seed, assets=5, pieces=pieces, horizon_years=SEASON)
+        ours = total_cost(problem, cheapest_trade(problem))
+        theirs = total_cost(problem, cheapest_trade(problem, solver=solver, **PEERS[solver]))
+        assert ours == pytest.approx(theirs, abs=1e-9)
+        assert ours <= theirs + 1e-11
+
+
+@pytest.mark.parametrize("cash", [True, False])
+@pytest.mark.parametrize("pieces", [1, 4])
+def test_the_trade_pays_its_own_costs_and_no_other_near_it_is_cheaper(cash: bool, pieces: int) -> None:
+    drawn = np.random.default_rng(11)
+    for seed in range(6):
+        problem = random_problem(seed, assets=4, pieces=pieces, cash=cash, horizon_years=SEASON)
+        trade = cheapest_trade(problem)
+        assert trade.sum() + problem.cost.variable(trade) == pytest.approx(0, abs=1e-12)
+        assert (problem.weights + trade >= 0).all()
+        least = total_cost(problem, trade)
+        assert least <= problem.drift_cost(problem.weights)
+        for _ in range(200):
+            other = trade + drawn.normal(0, 10 ** drawn.uniform(-6, -1), 4) * (drawn.random(4) < 0.7)
+            other = np.maximum(other, -problem.weights)
+            for _ in range(5):  # close the budget in one asset
+                other[0] -= other.sum() + problem.cost.variable(other)
+            if problem.weights[0] + other[0] >= 0:
+                assert total_cost(problem, other) >= least - 1e-12
+
+
+def test_a_curve_of_many_pieces_trades_until_its_slope_meets_the_gain() -> None:
+    # Cost 0.1 x2: selling x leaves (0.1 - x); pull (0.1 - x) = 0.2 x.
+    sizes = np.linspace(0, 0.2, 257)
+    impact = CostCurve(sizes, 0.1 * sizes**2)
+    free = CostCurve.proportional(0.0)
+    problem = trade_problem(
+        np.array([0.6, 0.4]),
+        np.array([0.5, 0.5]),
+        np.diag([0.64, 0.0]),
+        MarketCost(("WETH", "USDC"), (impact, free), (impact, free)),
+        risk_aversion=3.0,
+        horizon_years=0.1,
+    )
+    pull = 3 * 0.1 * 0.64
+    assert -cheapest_trade(problem)[0] == pytest.approx(pull * 0.1 / (pull + 0.2), abs=0.2 / 256)
+
+
+def test_no_more_is_traded_than_depth_and_caps_allow() -> None:
+    free = random_problem(1, assets=4, horizon_years=SEASON)
+    assert np.abs(cheapest_trade(free)[:-1]).max() > 0.01
+    shallow = random_problem(1, assets=4, depth=0.01, horizon_years=SEASON)
+    assert np.abs(cheapest_trade(shallow)[:-1]).max() == pytest.approx(0.01, abs=1e-12)
+    capped = replace(free, caps=free.weights + 0.005)
+    trade = cheapest_trade(capped)
+    assert (capped.weights + trade <= capped.caps + 1e-9).all()
+    assert trade.max() == pytest.approx(0.005, abs=1e-9)
+
+
+def test_assets_that_are_not_allowed_keep_their_weight() -> None:
+    problem = random_problem(4, assets=5, horizon_years=SEASON)
+    allowed = np.array([True, False, True, False, True])
+    trade = cheapest_trade(problem, allowed)
+    assert trade[[1, 3]].tolist() == [0.0, 0.0]
+    assert trade[[0, 2]].all()
+
+
+def test_limits_out_of_depth_are_infeasible() -> None:
+    problem = random_problem(3, assets=4, depth=0.001)
+    caps = np.where(problem.weights == problem.weights.max(), problem.weights - 0.05, 1.0)
+    with pytest.raises(InfeasibleWeights, match="within depth"):
+        cheapest_trade(replace(problem, caps=caps))
+
+
+def test_the_same_problem_has_the_same_trade_whatever_was_solved_before() -> None:
+    first = cheapest_trade(random_problem(1))
+    cheapest_trade(random_problem(2))
+    assert cheapest_trade(random_problem(1)).tobytes() == first.tobytes()
+
+
+def test_a_tiny_drift_is_solved_as_well_as_a_large_one() -> None:
+    problem = random_problem(5, assets=4, spread=1e-6)
+    free = replace(problem, cost=MarketCost.proportional(problem.assets, 0.0))
+    landing = free.weights + cheapest_trade(free)
+    assert np.abs(landing - free.targets).max() < 1e-4 * np.abs(free.deviations).max()
+
+
+def test_an_answer_that_does_not_add_up_is_none() -> None:
+    problem = random_problem(1)
+    with pytest.raises(Unsolved, match="unaccounted"):
+        trade_program._settled(problem, np.array([0.1, 0.0, 0.0, 0.0, 0.0]), 0.1)
+    with pytest.raises(Unsolved, match="OSQP"):
+        cheapest_trade(problem, solver="OSQP", max_iter=1, eps_abs=1e-12, eps_rel=1e-12)

@@ -1,0 +1,160 @@
+"""Measured cost curves: one constant-product pool in closed form, rules, gas and loans, and mainnet."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.errors import Infeasible, InputError
+from router.lenders.aave_v3 import AaveV3, Rounding
+from router.market_cost import Marked, measure_cost
+from router.planner.gas import BASE_GAS, BOUND_GAS, BYTE_GAS, CHECK_GAS, LEG_BYTES, PULL_GAS
+from router.portfolio import Portfolio, Settlement, TokenRule, Trade
+from scripts.bench.recorded import MAINNET, OWNER, mainnet
+from tests.markets import portfolio, raw, snapshot, token, v2
+
+DEPTH, NAV, FEE = 1e6, 1e5, 0.003
+HALVES = portfolio({"ETH": NAV / 2, "USD": NAV / 2}, {"ETH": 0.5, "USD": 0.5})
+SIZES = (1e-3, 1e-2, 0.1, 0.5)
+GWEI = 10**9
+
+
+def received(paid: float) -> float:
+    """Of a pool of DEPTH on each side, by x y = k."""
+    kept = paid * (1 - FEE)
+    return DEPTH * kept / (DEPTH + kept)
+
+
+def test_a_constant_product_pool_costs_its_closed_form() -> None:
+    market = snapshot([v2(0, "USD", "ETH", DEPTH)])
+    cost = measure_cost(market, HALVES, sizes=SIZES)
+    eth = cost.assets.index(token("ETH"))
+    for size in SIZES:
+        assert cost.sells[eth].at(size) * NAV == pytest.approx(size * NAV - received(size * NAV), rel=1e-5)
+    for bought in cost.buys[eth].sizes[1:] * NAV:
+        needed = DEPTH * bought / (DEPTH - bought) / (1 - FEE)
+        assert cost.buys[eth].at(bought / NAV) * NAV == pytest.approx(needed - bought, rel=1e-5)
+    usd = cost.assets.index(token("USD"))
+    assert cost.buys[usd].at(0.3) == cost.sells[usd].at(0.3) == 0.0
+    assert (cost.fixed, cost.premium_rate, cost.legs) == (0.0, 0.0, (0.0, 0.0))
+
+
+def test_the_depth_is_the_largest_size_that_the_pools_take() -> None:
+    cost = measure_cost(snapshot([v2(0, "USD", "ETH", DEPTH)]), HALVES, sizes=SIZES)
+    eth = cost.assets.index(token("ETH"))
+    assert cost.sells[eth].depth == 0.5
+    assert cost.buys[eth].depth == pytest.approx(0.5, rel=0.05)
+    limited = portfolio(
+        {"ETH": NAV / 2, "USD": NAV / 2},
+        {"ETH": 0.5, "USD": 0.5},
+        rules={token("ETH"): TokenRule(max_impact_bps=100)},
+    )
+    shallow = measure_cost(snapshot([v2(0, "USD", "ETH", DEPTH / 10)]), limited, sizes=SIZES)
+    assert shallow.sells[eth].depth == 1e-3  # 1 % of price is about 0.5 % of a depth of NAV
+
+
+def test_a_pool_beside_the_reference_price_costs_the_difference_or_nothing() -> None:
+    market = snapshot([v2(0, "USD", "ETH", DEPTH, skew=1.01)])
+    at_reference = measure_cost(market, HALVES, sizes=SIZES)
+    eth = at_reference.assets.index(token("ETH"))
+    assert at_reference.sells[eth].at(1e-3) == 0.0  # it pays more than the reference: no gain is counted
+    assert at_reference.buys[eth].slope(0.0) > 0.01
+    at_rest = measure_cost(market, HALVES, sizes=SIZES, marked=Marked.REST)
+    assert at_rest.sells[eth].slope(0.0) == pytest.approx(FEE, rel=0.05)
+    assert at_rest.buys[eth].slope(0.0) == pytest.approx(FEE, rel=0.05)
+
+
+def test_rules_shut_their_side() -> None:
+    market = snapshot([v2(0, "USD", "ETH", DEPTH)])
+
+    def depths(rule: Trade) -> tuple[bool, bool]:
+        ruled = portfolio(
+            {"ETH": NAV / 2, "USD": NAV / 2},
+            {"ETH": 0.5, "USD": 0.5},
+            rules={token("ETH"): TokenRule(trade=rule)},
+        )
+        cost = measure_cost(market, ruled, sizes=(0.01,))
+        eth = cost.assets.index(token("ETH"))
+        return cost.buys[eth].depth > 0, cost.sells[eth].depth > 0
+
+    assert depths(Trade.BUY) == (True, False)
+    assert depths(Trade.SELL) == (False, True)
+    assert depths(Trade.NONE) == (False, False)
+
+
+def test_a_token_without_pools_has_no_depth() -> None:
+    held = portfolio({"USD": NAV, "GOV": NAV, "ETH": NAV}, {"ETH": 0.5, "GOV": 0.5})
+    cost = measure_cost(snapshot([v2(0, "USD", "ETH", DEPTH)]), held, sizes=(0.01,))
+    gov = cost.assets.index(token("GOV"))
+    assert cost.buys[gov].depth == cost.sells[gov].depth == 0.0
+
+
+def test_gas_is_fixed_or_by_asset() -> None:
+    pool = v2(0, "USD", "ETH", DEPTH)
+    owner = portfolio({"ETH": NAV / 2, "USD": NAV / 2}, {"ETH": 0.5, "USD": 0.5}, gas_price_wei=10 * GWEI)
+    cost = measure_cost(snapshot([pool]), owner, sizes=(0.01,), hub=token("USD"))
+    per_gas = 10e-9 * 2000 / NAV
+    assert cost.fixed == pytest.approx(BASE_GAS * per_gas)
+    legs = dict(zip(cost.assets, cost.legs, strict=True))
+    assert legs[token("USD")] == pytest.approx((PULL_GAS + BOUND_GAS) * per_gas)
+    swap = pool.gas + LEG_BYTES * BYTE_GAS
+    assert legs[token("ETH")] == pytest.approx((PULL_GAS + BOUND_GAS + swap) * per_gas)
+
+
+def test_a_loan_costs_its_premium_and_is_bounded_by_what_lenders_have() -> None:
+    available = {token("ETH"): raw("ETH", 2e4), token("USD"): raw("USD", 1e9)}
+    lender = AaveV3("0x" + "aa" * 20, available, 5, Rounding.UP)
+    owner = portfolio(
+        {"ETH": NAV / 2, "USD": NAV / 2}, {"ETH": 0.5, "USD": 0.5}, settlement=Settlement.DELIVER_FIRST
+    )
+    cost = measure_cost(snapshot([v2(0, "USD", "ETH", DEPTH)], [lender]), owner, sizes=SIZES)
+    eth = cost.assets.index(token("ETH"))
+    assert cost.premium_rate == pytest.approx(0.0005, rel=1e-6)
+    assert cost.sells[eth].depth == pytest.approx(0.2)
+    priced = portfolio(
+        {"ETH": NAV / 2, "USD": NAV / 2},
+        {"ETH": 0.5, "USD": 0.5},
+        settlement=Settlement.DELIVER_FIRST,
+        gas_price_wei=10 * GWEI,
+    )
+    with_gas = measure_cost(snapshot([v2(0, "USD", "ETH", DEPTH)], [lender]), priced, sizes=(0.01,))
+    assert with_gas.fixed == pytest.approx((BASE_GAS + CHECK_GAS + lender.gas(1)) * 10e-9 * 2000 / NAV)
+
+
+def test_the_hub_is_the_cheaper_of_numeraire_and_native_token() -> None:
+    held = portfolio({"ETH": NAV / 2, "BTC": NAV / 2}, {"ETH": 0.5, "BTC": 0.5})
+    market = snapshot([v2(0, "USD", "ETH", DEPTH, fee_pips=10000), v2(1, "ETH", "BTC", DEPTH, fee_pips=500)])
+    cost = measure_cost(market, held, sizes=(0.001,))
+    assert cost.sells[cost.assets.index(token("ETH"))].at(0.001) == 0.0
+    assert cost.sells[cost.assets.index(token("BTC"))].slope(0.0) < 0.001
+
+
+def test_what_can_not_be_measured_is_refused() -> None:
+    market = snapshot([v2(0, "USD", "ETH", DEPTH)])
+    with pytest.raises(InputError, match="sizes"):
+        measure_cost(market, HALVES, sizes=(0.1, 0.01))
+    with pytest.raises(Infeasible, match="GOV"):
+        measure_cost(market, HALVES, hub=token("GOV"))
+
+
+@pytest.mark.skipif(not MAINNET.exists(), reason=f"{MAINNET} is absent")
+def test_mainnet_curves_are_convex_and_rise_as_pools_run_out() -> None:
+    market = mainnet().snapshot
+    names = ("WETH", "WBTC", "USDC", "LINK")
+    tokens = [market.token(name).address for name in names]
+    values = (400_000.0, 300_000.0, 200_000.0, 100_000.0)
+    held = {
+        address: int(value / market.unit_prices[address])
+        for address, value in zip(tokens, values, strict=True)
+    }
+    owner = Portfolio(OWNER, held, dict.fromkeys(tokens, 10**18 // 4), gas_price_wei=10 * GWEI)
+    cost = measure_cost(market, owner, hub=tokens[2], marked=Marked.REST)
+    rates = {
+        name: 1e4 * cost.sells[cost.assets.index(address)].at(0.01) / 0.01
+        for name, address in zip(names, tokens, strict=True)
+    }
+    assert 1 < rates["WETH"] < 20
+    assert 1 < rates["WBTC"] < 20
+    assert rates["LINK"] > 2 * rates["WETH"]
+    assert 0 < cost.fixed < 1e-5
+    link = cost.sells[cost.assets.index(tokens[3])]
+    assert link.slope(0.5) > 10 * link.slope(0.001)

@@ -1,0 +1,126 @@
+"""One look at a portfolio: drift in every sense, bands, trigger and verdict."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from router.errors import InputError
+from router.portfolio import Portfolio
+from router.snapshot import Snapshot
+from router.status import Standing, look, status_file
+from router.strategy.discipline import Discipline
+from router.strategy.drift import DriftKind
+from router.strategy.journal import Record, replay
+from router.strategy.schedule import Cron
+from router.strategy.state import completed
+from router.strategy.triggers import AnyOf, Calendar, Gates, Threshold, TriggerSpec
+from tests.markets import portfolio, raw, snapshot, token, v2
+
+CAREFUL = Discipline(3.0, 30.0, {token("ETH"): 0.8, token("BTC"): 0.6}, correlation=0.5)
+POOLS = [v2(0, "USD", "ETH", 5e6), v2(1, "USD", "BTC", 5e6)]
+HELD = {"USD": 3e4, "ETH": 5e4, "BTC": 2e4}
+WANTED = {"USD": 0.3, "ETH": 0.35, "BTC": 0.35}
+BAND = TriggerSpec(Threshold(DriftKind.ABSOLUTE, 0.05))
+
+
+def market(**changes: Any) -> Snapshot:
+    return snapshot(POOLS, **changes)
+
+
+def owner(**changes: Any) -> Portfolio:
+    return portfolio(HELD, WANTED, **changes)
+
+
+def test_every_sense_of_drift_is_told_by_name() -> None:
+    told = {each.measure: each for each in status_file(look(market(), owner(), BAND)).drifts}
+    assert told["absolute"].value == pytest.approx(0.15)
+    assert told["absolute"].numeraire == pytest.approx(1.5e4)
+    assert told["relative"].value == pytest.approx(0.15 / 0.35)
+    assert told["l1"].value == pytest.approx(0.3)
+    assert told["l2"].value == pytest.approx(0.15 * 2**0.5)
+    assert told["tracking_error"].value is None
+    told = {
+        each.measure: each for each in status_file(look(market(), owner(), BAND, discipline=CAREFUL)).drifts
+    }
+    assert told["tracking_error"].value == pytest.approx(0.15 * (0.64 + 0.36 - 2 * 0.24) ** 0.5)
+
+
+def test_a_token_held_with_no_target_has_no_relative_drift_to_tell() -> None:
+    told = status_file(look(market(), portfolio(HELD, {"USD": 0.5, "ETH": 0.5}), BAND))
+    assert next(row for row in told.tokens if row.symbol == "BTC").relative_drift is None
+    assert next(each for each in told.drifts if each.measure == "relative").value is None
+
+
+def test_the_verdict_needs_a_trigger_that_fires_and_a_trade_that_pays() -> None:
+    wide = TriggerSpec(Threshold(DriftKind.ABSOLUTE, 0.2))
+    dear = owner(gas_price_wei=10**13)
+    told = [
+        status_file(look(market(), who, spec, discipline=CAREFUL))
+        for who, spec in ((owner(), BAND), (owner(), wide), (dear, BAND))
+    ]
+    assert [(each.due, each.verdict, each.reason) for each in told] == [
+        (True, "trade", "pays"),
+        (False, "hold", "within_band"),
+        (True, "hold", "below_fixed_cost"),
+    ]
+    alone = status_file(look(market(), owner(), BAND))
+    assert (alone.verdict, alone.reason, alone.judgement) == ("trade", "fired", None)
+
+
+def test_bands_are_told_by_token_where_drift_has_a_price() -> None:
+    rows = {row.symbol: row for row in status_file(look(market(), owner(), BAND, discipline=CAREFUL)).tokens}
+    assert all(0 < (row.landing_bps or 0) <= (row.trigger_bps or 0) < 5_000 for row in rows.values())
+    bare = status_file(look(market(), owner(), BAND))
+    assert {row.trigger_bps for row in bare.tokens} == {None}
+
+
+def test_the_next_date_is_that_of_the_calendar() -> None:
+    spec = TriggerSpec(AnyOf((Calendar(Cron("0 9 * * mon")), Threshold(DriftKind.ABSOLUTE, 0.2))), Gates())
+    told = status_file(look(market(), owner(), spec)).trigger
+    assert not told.fires
+    due = datetime.fromisoformat(told.next_due or "")
+    assert (due.weekday(), due.hour) == (0, 9)
+    assert timedelta() < due - datetime.fromisoformat(told.at) <= timedelta(days=7)
+
+
+def test_a_gate_that_holds_back_is_the_reason() -> None:
+    gated = TriggerSpec(BAND.when, Gates(gas_ceiling_wei=10**9))
+    told = status_file(look(market(), owner(gas_price_wei=2 * 10**9), gated))
+    assert (told.due, told.verdict, told.reason) == (False, "hold", "gas_above_ceiling")
+    assert told.trigger.causes
+
+
+def test_old_prices_hold_a_trigger_back() -> None:
+    gated = TriggerSpec(BAND.when, Gates(max_price_age=timedelta(hours=1)))
+    then = datetime.fromtimestamp(market().timestamp, UTC)
+    assert look(market(), owner(), gated, now=then).record.decision.fires
+    late = look(market(), owner(), gated, now=then + timedelta(hours=2))
+    assert late.reason == "prices_stale"
+
+
+def test_a_look_replays_from_its_record_and_goes_on_from_its_state() -> None:
+    first: Standing = look(market(), owner(), BAND, discipline=CAREFUL)
+    record = Record.of_text(first.record.to_text())
+    assert replay(record).differences == ()
+    again = look(market(), owner(), BAND, state=record.after)
+    assert again.reason == "in_flight"
+    done = completed(record.after, record.now + timedelta(minutes=1))
+    later = look(market(), owner(), BAND, state=done, now=record.now + timedelta(minutes=2))
+    assert later.record.decision.fires
+
+
+def test_weights_are_those_after_the_cash_flows() -> None:
+    flows = {token("USD"): raw("USD", 2e4)}
+    told = status_file(look(market(), owner(cash_flows=flows), BAND))
+    usd = next(row for row in told.tokens if row.symbol == "USD")
+    assert usd.weight == pytest.approx(5 / 12)
+    assert told.value == pytest.approx(1.2e5)
+    assert any("cash flows" in note for note in told.notes)
+
+
+def test_nothing_of_value_is_refused() -> None:
+    with pytest.raises(InputError, match="nothing of value is held"):
+        look(market(), portfolio({}, WANTED), BAND)
