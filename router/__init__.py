@@ -9,6 +9,15 @@ Without a node, from two files:
     assert dict(replay_plan(plan, market).balance_changes)
     payload = encode(plan.program)
 
+Weighed against what it costs, and where the portfolio stands:
+
+    from router import load_portfolio_file, look, make_plan
+
+    file = load_portfolio_file("portfolio.toml")
+    portfolio, discipline = file.resolve(market), file.discipline(market)
+    plan = make_plan(market, portfolio, discipline=discipline)
+    standing = look(market, portfolio, file.triggers(market), discipline=discipline)
+
 On a chain:
 
     from router import SendOptions, connect, load_keystore, load_portfolio_file, make_plan
@@ -32,6 +41,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from router.advice import Advice, advise
     from router.chain.fork import Simulation
     from router.chain.sender import SendOptions, Sent
     from router.chain.signer import KeySigner, RemoteSigner, Signer, load_keystore
@@ -50,7 +60,8 @@ if TYPE_CHECKING:
         RouterError,
     )
     from router.localnet import Localnet, start_localnet
-    from router.plan import Cost, Outcome, Plan, PlannedLoan, PlannedSwap, Verdict
+    from router.market_cost import measure_cost
+    from router.plan import Cost, Judgement, Outcome, Plan, PlannedLoan, PlannedSwap, Verdict
     from router.portfolio import LoanPolicy, Portfolio, Settlement
     from router.program import Program
     from router.rebalancer import (
@@ -65,9 +76,14 @@ if TYPE_CHECKING:
         simulate_plan,
     )
     from router.snapshot import Snapshot
+    from router.status import Standing, look, status_file
+    from router.strategy.costs import MarketCost
+    from router.strategy.decision import Decision, decide
+    from router.strategy.discipline import Discipline
     from router.tokens import Token, format_amount, parse_amount
 
 _HOMES = {
+    "advice": ("Advice", "advise"),
     "chain.fork": ("Simulation",),
     "chain.sender": ("SendOptions", "Sent"),
     "chain.signer": ("KeySigner", "RemoteSigner", "Signer", "load_keystore"),
@@ -86,7 +102,8 @@ _HOMES = {
         "RouterError",
     ),
     "localnet": ("Localnet", "start_localnet"),
-    "plan": ("Cost", "Outcome", "Plan", "PlannedLoan", "PlannedSwap", "Verdict"),
+    "market_cost": ("measure_cost",),
+    "plan": ("Cost", "Judgement", "Outcome", "Plan", "PlannedLoan", "PlannedSwap", "Verdict"),
     "portfolio": ("LoanPolicy", "Portfolio", "Settlement"),
     "program": ("Program",),
     "rebalancer": (
@@ -101,22 +118,31 @@ _HOMES = {
         "simulate_plan",
     ),
     "snapshot": ("Snapshot",),
+    "status": ("Standing", "look", "status_file"),
+    "strategy.costs": ("MarketCost",),
+    "strategy.decision": ("Decision", "decide"),
+    "strategy.discipline": ("Discipline",),
     "tokens": ("Token", "format_amount", "parse_amount"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Advice",
     "Chain",
     "ChainError",
     "Cost",
+    "Decision",
     "Deployment",
+    "Discipline",
     "ExecutionReverted",
     "GuardRefused",
     "Infeasible",
     "InputError",
+    "Judgement",
     "KeySigner",
     "LoanPolicy",
     "Localnet",
+    "MarketCost",
     "NothingToDo",
     "Outcome",
     "Plan",
@@ -133,9 +159,12 @@ __all__ = [
     "Signer",
     "Simulation",
     "Snapshot",
+    "Standing",
     "Token",
     "Verdict",
+    "advise",
     "connect",
+    "decide",
     "decode",
     "encode",
     "format_amount",
@@ -145,7 +174,9 @@ __all__ = [
     "load_portfolio",
     "load_portfolio_file",
     "load_snapshot",
+    "look",
     "make_plan",
+    "measure_cost",
     "parse_amount",
     "payload_of",
     "read_market",
@@ -156,6 +187,7 @@ __all__ = [
     "send_plan",
     "simulate_plan",
     "start_localnet",
+    "status_file",
 ]
 
 

@@ -180,7 +180,7 @@ def liquidity_use(plan: Plan, snapshot: Snapshot) -> LiquidityUse:
         (swap.pool, swap.token_in, swap.token_out) for swap in plan.swaps
     ):
         amount, depth = amounts[address, token_in], depths.get((address, token_in), 0.0)
-        first, last = (_price(pools[address], token_in, token_out) for pools in (before, after))
+        first, last = (mid_rate(pools[address], token_in, token_out) for pools in (before, after))
         fair = _fair(snapshot, oracle, token_in, token_out)
         uses.append(
             PoolUse(
@@ -277,7 +277,7 @@ def _liquidations(
             )
 
 
-def _price(pool: Pool, token_in: Address, token_out: Address) -> float:
+def mid_rate(pool: Pool, token_in: Address, token_out: Address) -> float:
     """Raw token_in per raw token_out; the fee, which both directions bear, falls out."""
     return sqrt(pool.spot_price(token_out, token_in) / pool.spot_price(token_in, token_out))
 

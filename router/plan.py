@@ -97,7 +97,8 @@ class Certificate:
         net_dual_prices: the proof of it; dual_prices where gas is free.
         gap_bps: from the plan's own value net of gas up to net_bound, in bp of that value.
         parts: of the gap.
-        arbitrage: what the pools would pay, at most, to somebody who holds the target already.
+        arbitrage: what the pools would pay, at most, to somebody who holds the target already; directions
+            that are left out as circles count.
         arbitrage_prices: the proof of it.
         pool_gas: numeraire units that using a pool costs at the least, by pool; empty where gas is free.
         base_gas: numeraire units that any trade costs beside its pools.

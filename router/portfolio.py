@@ -64,6 +64,26 @@ class TokenRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Guards:
+    """What of the market the owner refuses to trade into.
+
+    Attributes:
+        max_pool_share_bps: of a pool's depth that a plan may take in one direction; twice the depth by
+            default, which moves a pool's price by about twice DEPTH_MOVE.
+        max_price_deviation_bps: of a pool's price after the plan from the reference price, either way.
+        max_source_deviation_bps: of a reference price from the pools', of each held or wanted token. Feeds
+            are written when they are 50 to 200 bp off, and pools follow to within their fees.
+        min_sources: of the price of each held or wanted token: 1 also takes one that no pool speaks of, 2
+            refuses it.
+    """
+
+    max_pool_share_bps: int = 20_000
+    max_price_deviation_bps: int = 500
+    max_source_deviation_bps: int = 300
+    min_sources: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Portfolio:
     """Holdings and target of one owner.
 
@@ -87,6 +107,7 @@ class Portfolio:
         gas_price_wei: price of gas to plan with; None takes the snapshot's base fee.
         allow_tokens: where not empty, only pools whose tokens are all listed are used.
         deny_tokens: no pool with one of these is used.
+        guards: what of the market is refused.
     """
 
     owner: Address
@@ -107,3 +128,4 @@ class Portfolio:
     max_depth_bps: int | None = None
     max_legs: int | None = None
     max_arbitrage_bps: float = DEFAULT_MAX_ARBITRAGE_BPS
+    guards: Guards = field(default_factory=Guards)

@@ -33,6 +33,7 @@ from router.program import Program
 from router.replay import replay
 from router.snapshot import Snapshot, price_text_to_e36
 from router.strategy.discipline import Discipline
+from router.strategy.feeds import overruled
 from router.tokens import Address
 from router.wire import EncodingError
 
@@ -80,15 +81,21 @@ def connect(url: str, deployment: str | Deployment) -> Chain:
 
 
 def read_market(
-    chain: Chain, block: int | None = None, *, cache: Path | None = None, progress: Progress | None = None
+    chain: Chain,
+    block: int | None = None,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+    trade_broken_market: bool = False,
 ) -> Snapshot:
-    """Everything that the planner may know, at one block."""
+    """Everything that the planner may know, at one block; see `router.chain.reader.read_snapshot`."""
     return read_snapshot(
         chain.client,
         chain.deployment,
         "latest" if block is None else block,
         cache_dir=cache,
         progress=progress,
+        trade_broken_market=trade_broken_market,
     )
 
 
@@ -109,6 +116,7 @@ def make_plan(
     prove: bool | Callable[[int, float, float], None] = False,
     warm_start: Mapping[Address, float] | None = None,
     discipline: Discipline | None = None,
+    trade_broken_market: bool = False,
 ) -> Plan:
     """The rebalance that reaches the target at the least total cost; see `router.planner.plan`.
 
@@ -124,17 +132,23 @@ def make_plan(
             function is called with nodes, net value and bound meanwhile.
         warm_start: dual prices of an earlier plan, to start from.
         discipline: what drift costs the owner; None plans whatever it costs.
+        trade_broken_market: overrules the portfolio's guards; the notes tell what they would have refused.
 
     Raises:
         InputError: unknown or unpriced tokens, nothing held, or a settlement that the loan policy forbids.
         Infeasible: no trade reaches the target, or none at a cost that the portfolio allows.
+        BrokenMarket: prices that no decision can rest on, or a plan that takes too much of its pools.
     """
     from router import planner  # with its numerics, which take long to load
     from router.advice import advise
+    from router.market_guards import check_market, check_trade
 
+    faults = check_market(snapshot, portfolio, trade_broken_market=trade_broken_market)
+    told = (f"prices: {snapshot.price_source}",) if trade_broken_market and snapshot.price_source else ()
     advice = None if discipline is None else advise(snapshot, portfolio, discipline)
     if advice is not None and not advice.decision.trade:
-        return advice.held(advice.judgement, snapshot_hash(snapshot))
+        held = advice.held(advice.judgement, snapshot_hash(snapshot))
+        return _noting(held, *told, *overruled(faults))
     proposed = planner.plan(
         snapshot,
         portfolio if advice is None else advice.portfolio,
@@ -147,7 +161,12 @@ def make_plan(
     _require_affordable(proposed, portfolio, snapshot)
     if advice is not None:
         proposed = advice.weighed(proposed)
-    return _noting_why_no_payload(proposed)
+    faults += check_trade(proposed, snapshot, portfolio.guards, trade_broken_market=trade_broken_market)
+    return _noting(_noting_why_no_payload(proposed), *told, *overruled(faults))
+
+
+def _noting(proposed: Plan, *notes: str) -> Plan:
+    return replace(proposed, notes=(*proposed.notes, *notes)) if notes else proposed
 
 
 def _noting_why_no_payload(proposed: Plan) -> Plan:
@@ -155,7 +174,7 @@ def _noting_why_no_payload(proposed: Plan) -> Plan:
         if proposed.program is not None:
             encode(proposed.program)
     except EncodingError as error:
-        return replace(proposed, notes=(*proposed.notes, f"{NO_PAYLOAD}{error}"))
+        return _noting(proposed, f"{NO_PAYLOAD}{error}")
     return proposed
 
 
@@ -210,11 +229,11 @@ def find_payload(proposed: Plan) -> bytes | None:
 
 def _program(proposed: Plan) -> Program:
     if proposed.program is None:
-        raise InputError(_why_none(proposed))
+        raise InputError(why_not_executable(proposed))
     return proposed.program
 
 
-def _why_none(proposed: Plan) -> str:
+def why_not_executable(proposed: Plan) -> str:
     """Why a plan has nothing to execute; a loaded one with swaps had no payload, and its notes say why."""
     noted = (note for note in proposed.notes if note.startswith(NO_PAYLOAD))
     if proposed.swaps:
@@ -243,7 +262,7 @@ def load_executable(path: Path) -> Plan:
     """
     loaded, _ = load_plan(path)
     if loaded.program is None:
-        raise InputError(_why_none(loaded), path=path.name)
+        raise InputError(why_not_executable(loaded), path=path.name)
     return loaded
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
+from pathlib import Path
 
 from router.advice import Advice, advise
 from router.documents.plan_file import judgement_of
@@ -25,12 +26,13 @@ from router.snapshot import Snapshot
 from router.strategy.bands import Band
 from router.strategy.discipline import Discipline
 from router.strategy.drift import Drift, DriftKind
-from router.strategy.journal import Record, tick
+from router.strategy.journal import Ending, Record, end, tick
 from router.strategy.machine import next_due
 from router.strategy.observation import Observation
 from router.strategy.state import TriggerState
 from router.strategy.triggers import TriggerSpec
 from router.tokens import Address, format_amount
+from router.trigger_journal import open_journal
 
 _WEIGHT_DECIMALS = 18
 
@@ -79,16 +81,28 @@ def look(
     discipline: Discipline | None = None,
     state: TriggerState | None = None,
     now: datetime | None = None,
+    journal: Path | None = None,
 ) -> Standing:
     """Ticks the trigger on the portfolio's weights, and weighs a trade where the owner's discipline says how.
 
     Args:
         state: of the trigger, after its last tick; None before the first.
         now: None takes the snapshot's own time.
+        journal: holds the state in place of `state`, and takes the look: what fires and does not pay is
+            declined there, and what fires and pays is in flight.
 
     Raises:
-        InputError: nothing of value is held, or a token has no price, or no volatility though one is needed.
+        InputError: nothing of value is held, a token has no price, or no volatility though one is needed, or
+            the journal can't be read.
+        GuardRefused: another process has the journal open.
     """
+    if journal is not None:
+        with open_journal(journal) as opened:
+            standing = look(snapshot, portfolio, spec, discipline=discipline, state=opened.state, now=now)
+            opened.add(standing.record)
+            if standing.record.decision.fires and not standing.trades:
+                opened.add(end(Ending.DECLINED, standing.record.after, standing.record.now))
+        return standing
     valuation = Valuation(snapshot, portfolio)
     valuation.check()
     taken = datetime.fromtimestamp(snapshot.timestamp, UTC)

@@ -69,7 +69,7 @@ class Region:
         """
         energy = self._curvature(deviations)
         fees = float(fee_rates @ np.abs(deviations))
-        if energy**2 <= max(fixed_cost / 16, fees / 8):  # half of the trigger under either cost alone
+        if energy**2 <= max(fixed_cost, fees / 8):  # the triggers under either cost alone are smaller
             return None
         length = float(np.sqrt(deviations @ deviations))
         curvature = energy / length**2

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from router.chain.cache import CallCache
 from router.chain.discovery import discover_pools
-from router.chain.feeds import MAX_FEED_AGE_SECONDS, read_prices
+from router.chain.feeds import MAX_FEED_AGE_SECONDS, block_time, read_prices, read_sequencer
 from router.chain.head import require_chain
 from router.chain.lenders import read_lenders
 from router.chain.multicall import Caller, Progress
@@ -27,8 +28,9 @@ from router.documents.deployment import (
 from router.documents.located import location, validate
 from router.documents.snapshot_file import build_snapshot
 from router.documents.snapshot_models import SnapshotFile
-from router.errors import InconsistentAnswer, InputError, MissingCode, RpcFailure
+from router.errors import InconsistentAnswer, InputError, MissingCode, RpcFailure, SequencerDown
 from router.snapshot import Snapshot
+from router.strategy.feeds import find_outage, overruled, require
 from router.tokens import Address, Token
 
 AnyPoolAddress = UniswapV2PoolAddress | UniswapV3PoolAddress | BalancerPoolAddress
@@ -44,6 +46,7 @@ def read_snapshot(
     cache_dir: Path | None = None,
     use_multicall3: bool = True,
     max_feed_age_seconds: int = MAX_FEED_AGE_SECONDS,
+    trade_broken_market: bool = False,
 ) -> Snapshot:
     """All state that the planner needs, at one block fixed by its hash.
 
@@ -54,6 +57,8 @@ def read_snapshot(
             deployment's.
         progress: told what is read, calls answered, and calls in all.
         cache_dir: where answers are kept, so that an interrupted read resumes.
+        max_feed_age_seconds: of answers of feeds for which the deployment has no heartbeat.
+        trade_broken_market: takes stale prices, and a sequencer that is down; the price source tells it.
 
     Raises:
         ChainIdMismatch: the node serves another chain.
@@ -61,6 +66,7 @@ def read_snapshot(
         InconsistentAnswer: answers that cannot be true; names the contract and the call.
         Reorganised: the block left the chain during the read.
         StalePrice: an oracle's answer is too old.
+        SequencerDown: the deployment's sequencer feed says so, or that it is only just back.
         RpcFailure: no answer; names the method.
     """
     with _client(node) as client:
@@ -72,7 +78,7 @@ def read_snapshot(
         view = View(client, pinned, caller)
         try:
             with _watching(client, pinned):
-                return _read(view, deployment, tokens, max_feed_age_seconds)
+                return _read(view, deployment, tokens, max_feed_age_seconds, trade_broken_market)
         except (InconsistentAnswer, MissingCode):
             if cache:
                 cache.discard()
@@ -93,8 +99,14 @@ def read_balances(
 
 
 def _read(
-    view: View, deployment: Deployment, wanted: Iterable[Address] | None, max_feed_age_seconds: int
+    view: View,
+    deployment: Deployment,
+    wanted: Iterable[Address] | None,
+    max_feed_age_seconds: int,
+    trade_broken_market: bool,
 ) -> Snapshot:
+    outage = _outage(view, deployment)
+    require(outage, trade_broken_market=trade_broken_market)
     told = {token.address: token for token in deployment.tokens}
     chosen = tuple(told) if wanted is None else tuple(wanted)
     addresses = list(dict.fromkeys((*chosen, deployment.native_token, deployment.numeraire)))
@@ -117,12 +129,13 @@ def _read(
     if wanted is None and len(kept) != len(states):
         _refuse_unlisted(deployment, states, tokens)
     lenders = read_lenders(view, deployment.lenders, addresses)
-    prices = read_prices(
+    prices, stale = read_prices(
         view,
         [told[address] for address in addresses if address in told],
         deployment.numeraire,
         max_feed_age_seconds,
     )
+    require(stale, trade_broken_market=trade_broken_market)
     entries = [
         {
             "address": token.address,
@@ -133,8 +146,17 @@ def _read(
         for token in tokens.values()
     ]
     source = f"Chainlink feeds at block {view.block.number}" if len(prices) > 1 else "no oracle"
+    source = "; ".join([source, *overruled([*outage, *stale])])
     state = {"tokens": entries, "pools": kept, "lenders": lenders, "price_source": source}
     return _snapshot(view.block, deployment, state)
+
+
+def _outage(view: View, deployment: Deployment) -> list[SequencerDown]:
+    if deployment.sequencer_feed is None:
+        return []
+    status = read_sequencer(view, deployment.sequencer_feed)
+    fault = find_outage(status, block_time(view), timedelta(seconds=deployment.sequencer_grace_s))
+    return [] if fault is None else [fault]
 
 
 def _snapshot(block: PinnedBlock, deployment: Deployment, state: dict[str, Any]) -> Snapshot:

@@ -31,9 +31,14 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, left: Sequence[str] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    left: Sequence[str] = (),
+    to: Console = stdout,
 ) -> None:
-    """A table on stdout; columns are right-aligned, except the first and those named in `left`.
+    """A table; columns are right-aligned, except the first and those named in `left`.
 
     A cell that does not fit is folded, never cut.
     """
@@ -43,7 +48,7 @@ def print_table(
         table.add_column(column, justify="left" if at_left else "right", overflow="fold")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    stdout.print(table)
+    to.print(table)
 
 
 def say(text: str, *, end: str = "\n", markup: bool = True) -> None:

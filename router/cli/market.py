@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -15,6 +17,7 @@ from router.cli.settings import (
     block_option,
     config_option,
     deployment_option,
+    journal_option,
     json_option,
     load_settings,
     portfolio_option,
@@ -91,6 +94,7 @@ def pools_command(
 @portfolio_option
 @snapshot_option
 @block_option
+@journal_option
 @json_option
 def status_command(
     config: Path | None,
@@ -99,22 +103,37 @@ def status_command(
     portfolio: Path | None,
     snapshot: Path | None,
     block: int | None,
+    journal: Path | None,
     as_json: bool,
 ) -> None:
-    """Where the portfolio stands, at one block: drift, bands, trigger, and whether a trade pays."""
+    """Where the portfolio stands, at one block: drift, bands, trigger, and whether a trade pays.
+
+    With --journal the trigger goes on from its last look: what fired is in flight until `send --journal` has
+    ended it.
+    """
     settings = load_settings(config)
     file = load_portfolio_file(settings.required_path(portfolio, "portfolio"))
     if snapshot is not None:
         market = load_snapshot_file(snapshot).snapshot
-        resolved = file.resolve(market)
+        resolved, clock = file.resolve(market), market.timestamp
     else:
         with open_session(settings, rpc, deployment) as session:
             market = session.read(block)
             resolved = read_portfolio(session.chain, file, market)
+        # The last block of a chain that mines on demand may be hours old.
+        clock = max(market.timestamp, int(time.time()))
     from router.status import look, status_file  # with the planner's numerics, which take long to load
 
     with machine_code():
-        standing = look(market, resolved, file.triggers(market), discipline=file.discipline(market))
+        now = datetime.fromtimestamp(clock, UTC)
+        standing = look(
+            market,
+            resolved,
+            file.triggers(market),
+            discipline=file.discipline(market),
+            now=now,
+            journal=journal,
+        )
         status = status_file(standing)
     if as_json:
         print_json(status.to_json())

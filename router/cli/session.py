@@ -28,10 +28,16 @@ class Session:
         """Where sent transactions are remembered."""
         return self.cache or Path(STATE_FOLDER)
 
-    def read(self, block: int | None = None) -> Snapshot:
+    def read(self, block: int | None = None, *, trade_broken_market: bool = False) -> Snapshot:
         """The market at a block, with a progress bar."""
         with progress_bar("reading the chain") as update:
-            return read_market(self.chain, block, cache=self.cache, progress=update)
+            return read_market(
+                self.chain,
+                block,
+                cache=self.cache,
+                progress=update,
+                trade_broken_market=trade_broken_market,
+            )
 
 
 def load_market(path: Path) -> Snapshot:

@@ -118,6 +118,11 @@ deployment_option = _option(
     "--deployment", envvar="REBALANCE_DEPLOYMENT", help="A built-in deployment's name, or a file."
 )
 portfolio_option = _option("--portfolio", type=FILE, help="Portfolio file, .toml or .json.")
+journal_option = _option(
+    "--journal",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The trigger's journal: where its state is kept, and every look and end.",
+)
 snapshot_option = _option("--snapshot", type=FILE, help="Snapshot file instead of a node.")
 block_option = _option("--block", type=click.IntRange(0), help="Block to read; the latest if not given.")
 json_option = _option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

@@ -14,6 +14,7 @@ from router.chain.fees import FeePolicy
 from router.chain.outcome import expected_outcome
 from router.chain.sender import SendOptions
 from router.cli.console import leave, print_json, progress_bar, say
+from router.cli.journal import ending
 from router.cli.machine_code import machine_code
 from router.cli.report import report_option, write_report
 from router.cli.session import load_market, open_session
@@ -21,6 +22,7 @@ from router.cli.settings import (
     block_option,
     config_option,
     deployment_option,
+    journal_option,
     json_option,
     load_settings,
     override_options,
@@ -58,6 +60,9 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @block_option
 @override_options
 @click.option("--anyway", is_flag=True, help="Go to the target even where that does not pay.")
+@click.option(
+    "--trade-broken-market", is_flag=True, help="Overrule what guards refuse of the market; notes tell it."
+)
 @click.option("--prove", is_flag=True, help="Close the gap that gas leaves, by branch and bound.")
 @click.option("--out", type=OUT, help="Save the plan here, for `simulate` and `send`.")
 @click.option("--save-snapshot", "snapshot_out", type=OUT, help="Save what the plan was made from.")
@@ -72,6 +77,7 @@ def plan_command(
     block: int | None,
     overrides: Overrides,
     anyway: bool,
+    trade_broken_market: bool,
     prove: bool,
     out: Path | None,
     snapshot_out: Path | None,
@@ -81,7 +87,8 @@ def plan_command(
     """Find the cheapest way from the portfolio's holdings to its target weights.
 
     Where the file has a `discipline`, the plan lands where the next unit would not pay, which may be short of
-    the target. With --snapshot no node is needed. Exit code 3 where nothing is to be done.
+    the target. With --snapshot no node is needed. Exit code 3 where nothing is to be done, 4 where the market
+    is not fit for the trade.
     """
     settings = load_settings(config)
     path = settings.required_path(portfolio, "portfolio")
@@ -91,7 +98,7 @@ def plan_command(
         resolved = file.resolve(market)
     else:
         with open_session(settings, rpc, deployment) as session:
-            market = session.read(block)
+            market = session.read(block, trade_broken_market=trade_broken_market)
             resolved = read_portfolio(session.chain, file, market)
         from router.planner.compose import DEADLINE_SECONDS  # with its numerics, which take long to load
 
@@ -105,6 +112,7 @@ def plan_command(
             deadline=deadline,
             prove=proving,
             discipline=None if anyway else file.discipline(market),
+            trade_broken_market=trade_broken_market,
         )
     payload = find_payload(plan)
     if snapshot_out is not None:
@@ -182,6 +190,7 @@ def simulate_command(
     "--within-bounds", is_flag=True, help="Accept what the plan's bounds accept, not only equal amounts."
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@journal_option
 @json_option
 def send_command(
     plan_file: Path,
@@ -194,12 +203,13 @@ def send_command(
     max_fee_gwei: str | None,
     within_bounds: bool,
     yes: bool,
+    journal: Path | None,
     as_json: bool,
 ) -> None:
     """Simulate PLAN on the latest block, then sign, send and verify it.
 
     Nothing is sent where the simulation reverts or disagrees with the plan. Running an interrupted send again
-    resumes it, and never repeats it.
+    resumes it, and never repeats it. With --journal the trigger learns how it ended.
     """
     if as_json and not yes:
         raise InputError("--json asks nothing, so it needs --yes", path="--yes")
@@ -224,7 +234,8 @@ def send_command(
         if not yes:
             show_simulation(simulation_report(chain, plan, simulation), tokens)
             click.confirm(f"Send from {plan.owner} on chain {plan.chain_id}?", abort=True, err=True)
-        sent = send_plan(chain, signer, plan, simulation, options, progress=say)
+        with ending(journal):
+            sent = send_plan(chain, signer, plan, simulation, options, progress=say)
     report = receipt_report(chain, plan, sent)
     if as_json:
         print_json(report.to_json())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from router.backtest import Result
+from router.backtest import Prices, Result
 from router.backtest.prices import YEAR
 from router.documents.backtest_models import (
     AttributionEntry,
@@ -17,6 +17,7 @@ from router.documents.backtest_models import (
     ImpactEntry,
     MetricsEntry,
     PartsEntry,
+    PricesEntry,
     RepairsEntry,
     RunEntry,
     SeriesEntry,
@@ -42,15 +43,7 @@ def backtest_file(
     study = results[0].study
     prices, costs = study.prices, study.costs
     return BacktestFile.of(
-        prices={
-            "file": source,
-            "assets": prices.assets,
-            "first": prices.at(0).isoformat(),
-            "last": prices.at(-1).isoformat(),
-            "rows": len(prices),
-            "interval_seconds": prices.interval_years * _YEAR_SECONDS,
-            "repairs": repairs_entry(results[0]),
-        },
+        prices=prices_entry(prices, source),
         targets=dict(zip(study.assets, study.weights.tolist(), strict=True)),
         initial=study.initial,
         risk_aversion=study.risk_aversion,
@@ -71,10 +64,19 @@ def backtest_file(
     )
 
 
-def repairs_entry(result: Result) -> RepairsEntry:
-    repairs = result.study.prices.repairs
+def prices_entry(prices: Prices, source: str) -> PricesEntry:
+    """What a document says of its prices, which are of the file `source`."""
+    repairs = prices.repairs
     counted = {field.name: getattr(repairs, field.name) for field in fields(repairs)}
-    return RepairsEntry.of(total=repairs.total, **counted)
+    return PricesEntry.of(
+        file=source,
+        assets=prices.assets,
+        first=prices.at(0).isoformat(),
+        last=prices.at(-1).isoformat(),
+        rows=len(prices),
+        interval_seconds=prices.interval_years * _YEAR_SECONDS,
+        repairs=RepairsEntry.of(total=repairs.total, **counted),
+    )
 
 
 def metrics_entry(found: Mapping[str, float | int | None], initial: float) -> MetricsEntry:

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from router.documents.fields import AddressText, Decimals, FileModel, Pips
 from router.documents.files import read_document
 from router.documents.located import validate
+from router.strategy.feeds import FeedLimits
 from router.tokens import Token
 
 PoolId = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$")]
 
 
 class DeployedToken(FileModel):
-    """A token to read. `feed` is a Chainlink aggregator, US dollars per whole token."""
+    """A token to read. `feed` is a Chainlink aggregator, US dollars per whole token; `heartbeat_s` is how old
+    its answer may be, 25 hours where it is not given."""
 
     address: AddressText
     symbol: str
     decimals: Decimals
     feed: AddressText | None = None
+    heartbeat_s: Annotated[
+        int | None, Field(strict=True, gt=0, description="of the feed, with some slack")
+    ] = None
+
+    @model_validator(mode="after")
+    def _check_heartbeat(self) -> Self:
+        if self.heartbeat_s is not None and self.feed is None:
+            raise PydanticCustomError("heartbeat", "has a heartbeat and no feed")
+        return self
 
 
 class UniswapV2PoolAddress(FileModel):
@@ -69,7 +81,8 @@ PoolAddress = Annotated[
 
 
 class Deployment(FileModel):
-    """One chain's contracts. `executor_factory` is null until it is deployed."""
+    """One chain's contracts. `executor_factory` is null until it is deployed; `sequencer_feed` is a rollup's
+    Chainlink L2 sequencer uptime feed."""
 
     schema_: Annotated[Literal["rebalance-deployment/1"], Field(alias="schema")] = "rebalance-deployment/1"
     name: str
@@ -83,6 +96,10 @@ class Deployment(FileModel):
     multicall3: AddressText | None = None
     permit2: AddressText | None = None
     executor_factory: AddressText | None = None
+    sequencer_feed: AddressText | None = None
+    sequencer_grace_s: Annotated[
+        int, Field(strict=True, ge=0, description="how long the sequencer must have been up again")
+    ] = int(FeedLimits().sequencer_grace.total_seconds())
 
     @property
     def token_by_address(self) -> dict[str, Token]:

@@ -135,6 +135,7 @@ class PortfolioFile:
             max_depth_bps=model.max_depth_bps,
             max_legs=model.max_legs,
             max_arbitrage_bps=float(model.max_arbitrage_bps),
+            guards=model.guards.guards(),
         )
 
     def triggers(self, snapshot: Snapshot) -> TriggerSpec:

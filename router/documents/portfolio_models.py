@@ -16,6 +16,7 @@ from router.documents.fields import (
     PositiveText,
     SignedText,
 )
+from router.documents.guard_models import GuardsTable
 from router.documents.trigger_models import GatesTable, Trigger
 from router.portfolio import (
     DEFAULT_MAX_ARBITRAGE_BPS,
@@ -95,6 +96,7 @@ class PortfolioModel(FileModel):
     deny_tokens: tuple[str, ...] = ()
     trigger: Annotated[Trigger | None, Field(description="without one, the tolerance is the band")] = None
     gates: Annotated[GatesTable, Field(default_factory=GatesTable)]
+    guards: Annotated[GuardsTable, Field(default_factory=GuardsTable)]
     discipline: Annotated[
         DisciplineModel | None, Field(description="without one, plans are made whatever they cost")
     ] = None

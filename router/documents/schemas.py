@@ -10,6 +10,8 @@ from router.documents.bands_models import BandsFile
 from router.documents.config import Config
 from router.documents.deployment import Deployment
 from router.documents.fields import FileModel
+from router.documents.forecast_models import ForecastFile
+from router.documents.journal_models import JournalFile
 from router.documents.outputs import (
     DoctorFile,
     ErrorFile,
@@ -26,6 +28,8 @@ from router.documents.portfolio_models import PortfolioModel
 from router.documents.report import ReportFile
 from router.documents.snapshot_models import SnapshotFile
 from router.documents.status_models import StatusFile
+from router.documents.stress_models import StressFile
+from router.documents.targets_models import TargetsFile
 from router.documents.verification import VerificationFile
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -48,8 +52,12 @@ FILE_MODELS: Mapping[str, type[FileModel]] = {
     "files": FilesFile,
     "schemas": SchemasFile,
     "localnet": LocalnetFile,
+    "replay": JournalFile,
     "backtest": BacktestFile,
     "bands": BandsFile,
+    "stress": StressFile,
+    "forecast": ForecastFile,
+    "targets": TargetsFile,
 }
 
 

@@ -17,9 +17,19 @@ from router.optimiser.subset import PAID
 from router.optimiser.support import best_path, choose
 from router.plan import CIRCLE
 from router.planner.certify import Evidence
+from router.planner.circles import closing, sides_of
 from router.planner.land import best_flows, unreachable
 from router.planner.problem import Problem, Share
-from router.planner.shape import NEAR, Flows, executable, over, refuses_circles, straightened, thinned
+from router.planner.shape import (
+    NEAR,
+    Flows,
+    executable,
+    over,
+    refuses_circles,
+    straightened,
+    stuck_of,
+    thinned,
+)
 from router.tokens import Address
 
 FLOW_DUST = 1e-5
@@ -40,9 +50,16 @@ class Proposal(Flows):
 
 
 def propose(
-    problem: Problem, *, prove: Prove = False, warm_start: Mapping[Address, float] | None = None
+    problem: Problem,
+    *,
+    prove: Prove = False,
+    warm_start: Mapping[Address, float] | None = None,
+    straight: bool | None = None,
 ) -> list[Proposal]:
     """Proposals to replay.
+
+    Args:
+        straight: whether flows may turn in no circle; None leaves it to the portfolio's cap on arbitrage.
 
     Raises:
         Infeasible: no flows end at the target.
@@ -52,19 +69,20 @@ def propose(
     whole = best_flows(problem, problem.universe.market, start, ghost)
     if not (whole.converged or whole.near):
         raise unreachable(problem, whole)
-    refused = 0.0
-    if refuses_circles(problem) and problem.price.free and whole.converged:
-        flows = straightened(Flows(problem, problem.universe.market, whole))
+    refused, straight = 0.0, refuses_circles(problem) if straight is None else straight
+    if straight and problem.price.free and whole.converged:
+        flows = straightened(Flows(problem, problem.universe.market, whole, straight))
         refused = whole.value - flows.solution.value
         problem, whole = flows.problem, flows.solution
     searched = whole
     chosen = _lean(problem, whole) if problem.price.free else _worth_their_gas(problem, whole, prove)
     if not chosen.solution.converged:
         raise unreachable(problem, whole)
-    flows, more, cut = executable(Flows(problem, chosen.market, chosen.solution))
+    begun = Flows(problem, chosen.market, chosen.solution, straight)
+    flows, more, cut = executable(begun)
     if flows.problem is not problem:
         problem = flows.problem
-        whole = over(Flows(problem, whole.market, whole), problem.universe.market).solution
+        whole = over(Flows(problem, whole.market, whole, straight), problem.universe.market).solution
     solution = flows.solution
     open_to_all, limits = whole, 0.0
     if _limited(problem):
@@ -79,10 +97,13 @@ def propose(
         chosen.proven,
     )
     short = open_to_all.value + problem.kept - evidence.flows_net > WIDE * open_to_all.value
-    floor = _single_path(posed, evidence) if short or problem is not posed else []
+    floor = _single_path(posed, straight, evidence) if short or problem is not posed else []
     notes = *chosen.notes, *_circle_notes(problem, refused + more)
-    first = Proposal(problem, flows.market, solution, evidence, notes)
-    return [first, *_at_wanted(problem, evidence), *floor]
+    first = Proposal(problem, flows.market, solution, straight, evidence, notes)
+    found = [first, *_at_wanted(first), *floor]
+    if not straight and (short or stuck_of(begun)) and closing(sides_of(begun.solution)):
+        found += _answers(replace(first, problem=posed, straight=True), posed)
+    return found
 
 
 def _circle_notes(problem: Problem, refused: float) -> Iterator[str]:
@@ -94,35 +115,45 @@ def _circle_notes(problem: Problem, refused: float) -> Iterator[str]:
         )
 
 
-def _at_wanted(problem: Problem, evidence: Evidence) -> list[Proposal]:
+def _at_wanted(first: Proposal) -> list[Proposal]:
     """Where the landing leaves room, flows to the wanted shares: what knots, legs and exact pools make of the
     best flows can be worse."""
+    problem = first.problem
     if not problem.banded:
         return []
     shares = {token: Share(share.wanted) for token, share in problem.shares.items()}
+    return _answers(first, replace(problem, shares=shares))
+
+
+def _answers(of: Proposal, narrower: Problem) -> list[Proposal]:
+    """Proposals for a narrower problem that answer the one of this proposal as well."""
     try:
-        found = propose(replace(problem, shares=shares))
+        found = propose(narrower, straight=of.straight)
     except Infeasible:
         return []
-    return [replace(each, evidence=replace(evidence, flows_net=each.evidence.flows_net)) for each in found]
+    told = [replace(of.evidence, flows_net=each.evidence.flows_net) for each in found]
+    return [
+        replace(of, market=each.market, solution=each.solution, evidence=evidence)
+        for each, evidence in zip(found, told, strict=True)
+    ]
 
 
-def _single_path(problem: Problem, evidence: Evidence) -> list[Proposal]:
+def _single_path(problem: Problem, straight: bool, evidence: Evidence) -> list[Proposal]:
     """The best single path, where one token alone is sold and one bought: the floor for what is proposed."""
     market = problem.market
     instance = Instance(market, problem.goal(market), problem.ends)
+    few = [instance.narrowed(state == PAID).market for state in best_path(instance)]
     found: list[Proposal] = []
-    for state in best_path(instance):
-        few = instance.narrowed(state == PAID).market
-        flows = Flows(problem, few, best_flows(problem, few))
+    for market in few:
+        flows = Flows(problem, market, best_flows(problem, market), straight)
         if not flows.solution.converged:
             continue
         try:
             flows, _, _ = executable(flows)
         except Infeasible:
             continue
-        net = _flows_net(problem, flows.solution)
-        found.append(Proposal(flows.problem, flows.market, flows.solution, replace(evidence, flows_net=net)))
+        told = replace(evidence, flows_net=_flows_net(flows.problem, flows.solution))
+        found.append(Proposal(flows.problem, flows.market, flows.solution, straight, told))
     return found
 
 

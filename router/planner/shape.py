@@ -14,7 +14,7 @@ from router.optimiser.dual import Solution
 from router.optimiser.market import Market
 from router.optimiser.support import choose
 from router.planner.circles import Side, closed, closing, sides_of, smaller_side, without_sides
-from router.planner.flows import Order, legs_of, ordered
+from router.planner.flows import Leg, Order, legs_of, ordered
 from router.planner.land import best_flows
 from router.planner.problem import Problem
 from router.tokens import Address
@@ -33,11 +33,16 @@ LEAST_TAX, TAX_ROUNDS = 1e-5, 14
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """The best flows for a problem over the pools of a market."""
+    """The best flows for a problem over the pools of a market.
+
+    Attributes:
+        straight: whether they may turn in no circle.
+    """
 
     problem: Problem
     market: Market
     solution: Solution
+    straight: bool
 
 
 _Flows = TypeVar("_Flows", bound=Flows)
@@ -62,10 +67,9 @@ def executable(flows: _Flows) -> tuple[_Flows, float, float]:
         Infeasible: no flows of so few swaps were found.
     """
     refused = cut = 0.0
-    straight = refuses_circles(flows.problem)
     for _ in range(SHAPE_ROUNDS):
         before = flows.solution.value
-        flows = straightened(flows) if straight else flows
+        flows = straightened(flows) if flows.straight else flows
         refused += before - flows.solution.value
         flows = untangled(flows)
         few = within_legs(flows)
@@ -99,17 +103,22 @@ def untangled(flows: _Flows) -> _Flows:
     """Flows that some order can execute: of swaps that wait for each other, what goes in a circle is taken
     back."""
     for _ in range(UNKNOT_ROUNDS):
-        problem, solution = flows.problem, flows.solution
-        funds = {
-            token: max(-float(solution.added[place]) / problem.valuation.prices[token], 0.0)
-            for token, place in problem.places.items()
-        }
-        stuck = order_of(problem, solution, funds).stuck
-        found = without(flows, closing(sides_of(solution), stuck)[:1]) if stuck else None
+        stuck = stuck_of(flows)
+        found = without(flows, closing(sides_of(flows.solution), stuck)[:1]) if stuck else None
         if found is None:
             break
         flows = found
     return flows
+
+
+def stuck_of(flows: Flows) -> tuple[Leg, ...]:
+    """Swaps that no order can execute: each waits for another."""
+    problem, added = flows.problem, flows.solution.added
+    funds = {
+        token: max(-float(added[place]) / problem.valuation.prices[token], 0.0)
+        for token, place in problem.places.items()
+    }
+    return order_of(problem, flows.solution, funds).stuck
 
 
 def order_of(problem: Problem, solution: Solution, funds: Mapping[Address, float]) -> Order:

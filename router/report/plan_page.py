@@ -11,6 +11,7 @@ from router.program import Program
 from router.report.certificate_part import certificate_part
 from router.report.figures import cost_figure, flow_figure, weight_figure
 from router.report.flows import flows
+from router.report.judgement_part import judgement_part
 from router.report.page import Html, document, heading, items, join, paragraph, section, table
 from router.report.shares import shares
 from router.report.view import View
@@ -65,6 +66,8 @@ def _sections(view: View) -> Iterator[Html]:
     if plan.program is not None:
         yield _flows(view)
     yield _weights(view)
+    if plan.judgement is not None:
+        yield section("Does it pay?", *judgement_part(plan.judgement, view))
     if plan.program is not None:
         yield _cost(view)
         yield section("Certificate", *certificate_part(view))

@@ -1,7 +1,8 @@
-"""Which assets to trade at all, where each costs gas of its own: branch and bound over convex programs.
+"""Which assets to trade at all, where each costs gas of its own.
 
-What a trade of any of the undecided assets costs, their own gas left out, is a bound for every choice among
-them; that trade itself, with all gas it takes, is a candidate.
+Assets whose gas is more than what their absence loses are left out. Where few have gas of their own the rest
+is branch and bound over convex programs: what a trade of any of the undecided assets costs, their own
+gas left out, is a bound for every choice among them, and that trade, with all gas it takes, a candidate.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from router.strategy.costs import Floats
 from router.strategy.trade_problem import TradeProblem
 from router.strategy.trade_program import cheapest_trade
 
+MOST_SEARCHED = 8
+"""Assets with gas of their own among which the choice is searched; of more, only those that lose are left
+out, which takes a few programs."""
 MOST_PROGRAMS = 100
-"""Solved for one choice; with more than about 6 assets whose gas matters the best may not be proven."""
+"""Solved in one search."""
 LEAST_GAIN = 1e-12
 """Share of net asset value below which one choice is no better than another."""
 
@@ -47,9 +51,12 @@ def best_choice(problem: TradeProblem) -> Choice:
         Unsolved: a program without an answer.
     """
     first = cheapest_trade(problem)
-    if not problem.legs.any() or not first.any():
+    if not (problem.legs > 0)[first != 0].any():
         return Choice(first)
-    return _search(problem, first)
+    best = _without_losers(problem, first)
+    if np.count_nonzero(problem.legs) > MOST_SEARCHED:
+        return Choice(best, proven=False)
+    return _search(problem, first, best)
 
 
 def total_cost(problem: TradeProblem, trade: Floats) -> float:
@@ -58,9 +65,45 @@ def total_cost(problem: TradeProblem, trade: Floats) -> float:
     return left + problem.cost.variable(trade) + float(problem.legs[trade != 0].sum())
 
 
-def _search(problem: TradeProblem, first: Floats) -> Choice:
+def _without_losers(problem: TradeProblem, trade: Floats) -> Floats:
+    """The best trade met while assets whose gas is more than what their absence loses are left out, half of
+    them at a time."""
+    best, least = trade, total_cost(problem, trade)
+    kept = np.ones(len(trade), dtype=np.bool_)
+    while True:
+        short = np.where((trade != 0) & (problem.legs > 0), problem.legs - _losses(problem, trade), -np.inf)
+        losers = int((short > 0).sum())
+        if not losers:
+            return best
+        kept[np.argsort(-short, kind="stable")[: (losers + 1) // 2]] = False
+        try:
+            trade = cheapest_trade(problem, kept)
+        except InfeasibleWeights:
+            return best
+        if not trade.any():
+            return best
+        found = total_cost(problem, trade)
+        if found < least:
+            best, least = trade, found
+
+
+def _losses(problem: TradeProblem, trade: Floats) -> Floats:
+    """(assets,) what a best trade loses by each asset that is left out of it while the others adapt.
+
+    With H the pull among the assets traded, budget kept, t_i2 / (2 inverse(H)_ii): exact while the others go
+    on trading on the same pieces of their curves.
+    """
+    traded = np.flatnonzero(trade)
+    among = np.eye(len(traded)) - 1 / len(traded)
+    inverse = np.linalg.pinv(among @ problem.pull[np.ix_(traded, traded)] @ among, hermitian=True)
+    losses = np.zeros_like(trade)
+    losses[traded] = trade[traded] ** 2 / 2 / np.maximum(np.diag(inverse), 1e-300)
+    return losses
+
+
+def _search(problem: TradeProblem, first: Floats, best: Floats) -> Choice:
     """Best first; a node is (bound, order, assets ruled in, assets ruled out, its program's trade)."""
-    best, least, order, solved = first, total_cost(problem, first), count(), 1
+    least, order, solved = total_cost(problem, best), count(), 1
     none = np.zeros(len(first), dtype=np.bool_)
     heap: list[tuple[float, int, Flags, Flags, Floats]] = [(-np.inf, next(order), none, none, first)]
     while heap:

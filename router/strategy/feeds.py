@@ -33,6 +33,8 @@ from router.fixed_point import BPS
 
 DAILY_HEARTBEAT = timedelta(hours=25)
 """The slowest feeds are written every 24 hours, whatever the price does; an hour for the block to come."""
+OVERRULED = "trades into a broken market, as told: "
+"""How the sentence begins that names a refusal that was overruled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,16 @@ class PriceCheck:
         }
 
 
-def require(fault: BrokenMarket | None) -> None:
-    """Raises a fault, where one was found."""
-    if fault is not None:
-        raise fault
+def require(faults: Sequence[BrokenMarket], *, trade_broken_market: bool = False) -> None:
+    """Raises the first fault, which names the others too, unless told to trade all the same."""
+    if faults and not trade_broken_market:
+        first, *others = faults
+        raise first.along_with(others)
+
+
+def overruled(faults: Iterable[BrokenMarket]) -> tuple[str, ...]:
+    """A sentence for each fault that was overruled."""
+    return tuple(f"{OVERRULED}{type(fault).__name__}: {fault.message}" for fault in faults)
 
 
 def find_invalid(reading: PriceReading, now: datetime) -> InvalidPrice | None:

@@ -3,6 +3,8 @@
 A record holds the conditions, the state before, the observation and the time, and the decision and state
 after. `replay` runs the machine on the first four and compares. Calendars depend on time zone rules, which
 governments change: a replay under other rules names the slot that moved.
+
+How a rebalance ended is a record too, so that a journal's last line always holds the state to go on from.
 """
 
 from __future__ import annotations
@@ -10,17 +12,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from router.errors import InputError
 from router.strategy.exact import decode, digest_of, encode, text_of
 from router.strategy.machine import advance
 from router.strategy.observation import Observation
 from router.strategy.schedule import utc
-from router.strategy.state import TriggerDecision, TriggerState
+from router.strategy.state import TriggerDecision, TriggerState, completed, declined, failed
 from router.strategy.triggers import TriggerSpec
 
-SCHEMA = "rebalance-trigger-record/1"
+SCHEMA, END_SCHEMA = "rebalance-trigger-record/1", "rebalance-trigger-end/1"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,7 @@ class Record:
 
     def to_text(self) -> str:
         """One line of JSON with its own digest."""
-        plain = encode(Record, self)
-        return text_of({"schema": SCHEMA, "digest": digest_of(plain), "record": plain})
+        return _sealed(SCHEMA, self)
 
     @classmethod
     def of_text(cls, text: str) -> Record:
@@ -46,17 +50,39 @@ class Record:
         Raises:
             InputError: of another version, altered, or no record at all; says where.
         """
-        try:
-            document = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"is no JSON: {error}", path="record") from None
-        if not isinstance(document, dict) or document.keys() != {"schema", "digest", "record"}:
-            raise InputError("should hold schema, digest and record", path="record")
-        if document["schema"] != SCHEMA:
-            raise InputError(f"should be {SCHEMA!r}, is {document['schema']!r}", path="schema")
-        if (found := digest_of(document["record"])) != document["digest"]:
-            raise InputError(f"is {document['digest']!r}, the record's is {found}", path="digest")
-        return decode(cls, document["record"], "record")
+        return _opened(SCHEMA, cls, text)
+
+
+class Ending(StrEnum):
+    """How a rebalance ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    DECLINED = "declined"
+    """It was not begun, because it doesn't pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a rebalance that a trigger fired, or that was made by hand."""
+
+    ending: Ending
+    before: TriggerState
+    at: datetime
+    after: TriggerState
+
+    def to_text(self) -> str:
+        """One line of JSON with its own digest."""
+        return _sealed(END_SCHEMA, self)
+
+    @classmethod
+    def of_text(cls, text: str) -> End:
+        """The record that `to_text` wrote.
+
+        Raises:
+            InputError: of another version, altered, or no record at all; says where.
+        """
+        return _opened(END_SCHEMA, cls, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +90,12 @@ class Replay:
     """What the machine made of a record's input now.
 
     Attributes:
+        decision: None of an end.
         differences: where that isn't what was recorded, e.g.
             ``decision.reasons[0]: recorded 'cooldown', replayed 'fired'``.
     """
 
-    decision: TriggerDecision
+    decision: TriggerDecision | None
     after: TriggerState
     differences: tuple[str, ...]
 
@@ -83,16 +110,58 @@ def tick(spec: TriggerSpec, before: TriggerState | None, observation: Observatio
     return Record(spec, before, observation, utc(now, "now"), decision, after)
 
 
-def replay(record: Record) -> Replay:
-    """The same tick again."""
+def end(ending: Ending, before: TriggerState, at: datetime) -> End:
+    """How a rebalance ended, with its record.
+
+    Raises:
+        InputError: it failed or was declined, and nothing had been fired.
+    """
+    match ending:
+        case Ending.COMPLETED:
+            after = completed(before, at)
+        case Ending.FAILED:
+            after = failed(before, at)
+        case Ending.DECLINED:
+            after = declined(before)
+    return End(ending, before, utc(at, "at"), after)
+
+
+def replay(record: Record | End) -> Replay:
+    """The same step again."""
+    if isinstance(record, End):
+        after = end(record.ending, record.before, record.at).after
+        return Replay(None, after, tuple(_states_differ(record.after, after)))
     decision, after = advance(record.spec, record.before, record.observation, record.now)
     found = [
         *_differences(
             encode(TriggerDecision, record.decision), encode(TriggerDecision, decision), "decision"
         ),
-        *_differences(encode(TriggerState, record.after), encode(TriggerState, after), "after"),
+        *_states_differ(record.after, after),
     ]
     return Replay(decision, after, tuple(found))
+
+
+def _states_differ(recorded: TriggerState, replayed: TriggerState) -> list[str]:
+    return _differences(encode(TriggerState, recorded), encode(TriggerState, replayed), "after")
+
+
+def _sealed(schema: str, value: Any) -> str:
+    plain = encode(type(value), value)
+    return text_of({"schema": schema, "digest": digest_of(plain), "record": plain})
+
+
+def _opened(schema: str, cls: type[T], text: str) -> T:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"is no JSON: {error}", path="record") from None
+    if not isinstance(document, dict) or document.keys() != {"schema", "digest", "record"}:
+        raise InputError("should hold schema, digest and record", path="record")
+    if document["schema"] != schema:
+        raise InputError(f"should be {schema!r}, is {document['schema']!r}", path="schema")
+    if (found := digest_of(document["record"])) != document["digest"]:
+        raise InputError(f"is {document['digest']!r}, the record's is {found}", path="digest")
+    return decode(cls, document["record"], "record")
 
 
 def _differences(recorded: Any, replayed: Any, path: str) -> list[str]:

@@ -160,6 +160,25 @@ def failed(state: TriggerState, at: datetime) -> TriggerState:
     return replace(state, flight=None, last_failed=utc(at, "at"))
 
 
+def declined(state: TriggerState) -> TriggerState:
+    """What was fired was not acted on, because it doesn't pay: a slot was looked at and is over; an episode
+    lasts, and the next look may fire for it as if this one had not.
+
+    Raises:
+        InputError: nothing was fired.
+    """
+    if state.flight is None:
+        raise InputError("no rebalance is in flight", path="state.flight")
+    fired = state.flight.causes
+
+    def before(mark: Mark) -> Mark:
+        if mark.cause not in fired:
+            return mark
+        return replace(mark, attempts=mark.attempts - 1) if mark.seen is None else Mark(seen=mark.seen)
+
+    return replace(state, flight=None, marks=tuple(map(before, state.marks)))
+
+
 @lru_cache(maxsize=256)
 def tree_digest(when: Trigger) -> str:
     """Which conditions a state belongs to. Gates may change without touching it."""

@@ -175,21 +175,16 @@ def test_sweep_runs_every_parameter_set_and_its_best_policy_in_full() -> None:
 
 def test_files_hold_what_is_printed_and_equal_runs_give_equal_bytes(tmp_path: Path) -> None:
     written = []
-    for name in ("one", "two"):
-        folder = tmp_path / name
-        folder.mkdir()
-        files = {
-            flag: folder / file
-            for flag, file in (("--out", "o.json"), ("--report", "r.html"), ("--png", "p.png"))
-        }
-        flat = [each for pair in files.items() for each in pair]
-        done = rebalance(*COMMAND, *POLICIES, "--series", *flat, "--json")
+    for picture in (("--png", tmp_path / "p.png"), ()):
+        out, report = tmp_path / "o.json", tmp_path / "r.html"
+        done = rebalance(
+            *COMMAND, *POLICIES, "--series", "--out", out, "--report", report, *picture, "--json"
+        )
         assert done.code == 0, done.stderr
-        saved = json.loads(files["--out"].read_text())
-        assert saved == done.document
-        written.append([path.read_bytes() for path in files.values()])
+        assert json.loads(out.read_text()) == done.document
+        written.append((out.read_bytes(), report.read_bytes()))
     assert written[0] == written[1]
-    assert written[0][2].startswith(b"\x89PNG")
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     page = Page(written[0][1].decode())
     assert page.fetched == []
     assert set(page.figures) == {"equity", "drift", "weights", "costs", "attribution"}

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
@@ -70,6 +71,42 @@ def test_the_same_for_people(workspace: Workspace) -> None:
     done = workspace.run("plan")
     assert done.code == 3
     assert "hold: every weight is at its target" in done.stderr
+
+
+def test_a_trigger_fires_once_and_its_journal_replays(workspace: Workspace) -> None:
+    journal = workspace.folder / "trigger.jsonl"
+
+    def status() -> dict[str, Any]:
+        return workspace.run("status", "--json", "--journal", journal).document
+
+    first = status()
+    assert (first["due"], first["verdict"], first["reason"]) == (True, "trade", "pays")
+    again = status()
+    assert (again["due"], again["verdict"], again["reason"]) == (False, "hold", "in_flight")
+    workspace.plan()
+    assert workspace.send("--json", "--journal", journal).code == 0
+    done = status()
+    assert (done["verdict"], done["due"]) == ("hold", True)
+    replayed = rebalance("replay", journal, "--json").document
+    assert replayed["holds"]
+    told = [line["what"] for line in replayed["lines"]]
+    assert told == ["fired", "held", "completed", "fired", "declined"]
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:1] * 2))
+    refused = rebalance("replay", journal)
+    assert refused.code == 4
+    assert "not what was recorded: line 2" in refused.stderr
+
+
+def test_a_send_that_is_refused_may_be_tried_again(workspace: Workspace) -> None:
+    journal = workspace.folder / "trigger.jsonl"
+    assert workspace.run("status", "--json", "--journal", journal).document["due"]
+    moved(workspace, 3)
+    refused = workspace.send("--json", "--journal", journal)
+    assert refused.code in (4, 5)
+    lines = rebalance("replay", journal, "--json").document["lines"]
+    assert [line["what"] for line in lines] == ["fired", "failed"]
+    later = workspace.run("status", "--json", "--journal", journal).document
+    assert later["reason"] == "retry_wait"
 
 
 def test_sending_again_sends_nothing(workspace: Workspace) -> None:

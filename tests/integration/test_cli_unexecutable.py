@@ -41,7 +41,7 @@ def portfolio(folder: Path, held: dict[str, str], wanted: dict[str, str]) -> Pat
 def case(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A snapshot whose Balancer pool has no whole id, and a portfolio that needs that pool."""
     folder = tmp_path_factory.mktemp("unexecutable")
-    pool = weighted(0, {"USD": 40, "ETH": 40, "BTC": 20}, 4e6)
+    pool = weighted(0, {"USD": 40, "ETH": 40, "BTC": 20}, 4e7)
     market = markets.snapshot([replace(pool, pool_id=pool.address), v2(1, "USD", "ETH", 1e5)])
     save_snapshot(market, folder / "market.json")
     wanted = {token("ETH"): "0.7", token("BTC"): "0.3"}

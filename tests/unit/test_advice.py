@@ -35,7 +35,7 @@ WANTED = {"USD": 0.3, "ETH": 0.35, "BTC": 0.35}
 
 def planned(owner: Portfolio, pools: Any = POOLS, discipline: Discipline = CAREFUL) -> tuple[Snapshot, Plan]:
     market = snapshot(pools)
-    return market, make_plan(market, owner, discipline=discipline)
+    return market, make_plan(market, owner, discipline=discipline, trade_broken_market=True)
 
 
 def ascending(pool: Pool) -> Pool:
@@ -137,7 +137,7 @@ def test_what_is_to_be_left_is_traded_for_whatever_it_costs() -> None:
     owner = portfolio(HELD, {"USD": 0.5, "ETH": 0.5}, cash_flows=flows)
     market = snapshot(POOLS)
     assert advise(market, owner, CAREFUL) is None
-    plan = make_plan(market, owner, discipline=CAREFUL)
+    plan = make_plan(market, owner, discipline=CAREFUL, trade_broken_market=True)
     assert (plan.verdict, plan.judgement) == (Verdict.TRADE, None)
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from router.errors import Infeasible, InputError
+from router.fixed_point import WAD
 from router.lenders.aave_v3 import AaveV3, Rounding
 from router.market_cost import Marked, measure_cost
+from router.plan import Verdict
+from router.planner import plan
 from router.planner.gas import BASE_GAS, BOUND_GAS, BYTE_GAS, CHECK_GAS, LEG_BYTES, PULL_GAS
+from router.planner.valuation import Valuation
 from router.portfolio import Portfolio, Settlement, TokenRule, Trade
+from router.strategy.decision import Aim, decide
 from scripts.bench.recorded import MAINNET, OWNER, mainnet
 from tests.markets import portfolio, raw, snapshot, token, v2
 
@@ -158,3 +166,29 @@ def test_mainnet_curves_are_convex_and_rise_as_pools_run_out() -> None:
     assert 0 < cost.fixed < 1e-5
     link = cost.sells[cost.assets.index(tokens[3])]
     assert link.slope(0.5) > 10 * link.slope(0.001)
+
+
+def test_a_decision_at_measured_costs_expects_no_less_cost_than_its_plan_has() -> None:
+    pools = [v2(0, "USD", "ETH", DEPTH), v2(1, "USD", "BTC", DEPTH), v2(2, "ETH", "BTC", DEPTH)]
+    market = snapshot(pools)
+    held = {"ETH": 0.55 * NAV, "BTC": 0.25 * NAV, "USD": 0.2 * NAV}
+    owner = portfolio(held, {"ETH": 0.4, "BTC": 0.4, "USD": 0.2}, tolerance_bps=1, gas_price_wei=GWEI)
+    cost = measure_cost(market, owner)
+    valuation = Valuation(market, owner)
+    weights = np.array([valuation.weights(valuation.tradable)[asset] for asset in cost.assets])
+    targets = np.array([valuation.target(asset) for asset in cost.assets])
+    risks = {token("ETH"): 0.8, token("BTC"): 0.6, token("USD"): 0.0}
+    covariance = np.diag([risks[asset] ** 2 for asset in cost.assets])
+    found = decide(weights, targets, covariance, cost, nav=NAV, risk_aversion=10.0, horizon_years=1.0)
+    assert found.trade
+    assert found.aim is Aim.PART  # every unit costs more than the one before
+    assert found.proven
+    landing = {
+        asset: int(share * WAD) for asset, share in zip(cost.assets, found.landing.tolist(), strict=True)
+    }
+    landing[token("USD")] += WAD - sum(landing.values())
+    made = plan(market, replace(owner, targets_wad=landing))
+    assert made.verdict is Verdict.TRADE
+    spent = made.cost.pool_fees + made.cost.price_impact
+    assert 0 < spent <= (found.benefit.fees + found.benefit.impact) * NAV
+    assert found.benefit.gas * NAV == pytest.approx(made.cost.gas, rel=0.5)

@@ -11,17 +11,22 @@ import pytest
 import router
 
 NAMES = [
+    "Advice",
     "Chain",
     "ChainError",
     "Cost",
+    "Decision",
     "Deployment",
+    "Discipline",
     "ExecutionReverted",
     "GuardRefused",
     "Infeasible",
     "InputError",
+    "Judgement",
     "KeySigner",
     "LoanPolicy",
     "Localnet",
+    "MarketCost",
     "NothingToDo",
     "Outcome",
     "Plan",
@@ -38,9 +43,12 @@ NAMES = [
     "Signer",
     "Simulation",
     "Snapshot",
+    "Standing",
     "Token",
     "Verdict",
+    "advise",
     "connect",
+    "decide",
     "decode",
     "encode",
     "format_amount",
@@ -50,7 +58,9 @@ NAMES = [
     "load_portfolio",
     "load_portfolio_file",
     "load_snapshot",
+    "look",
     "make_plan",
+    "measure_cost",
     "parse_amount",
     "payload_of",
     "read_market",
@@ -61,6 +71,7 @@ NAMES = [
     "send_plan",
     "simulate_plan",
     "start_localnet",
+    "status_file",
 ]
 
 

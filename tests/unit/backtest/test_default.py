@@ -15,7 +15,7 @@ from tests.unit.backtest.series import COSTS, prices_of, random_prices, study_of
 FIXED = ("hold", "calendar_7", "calendar_30", "calendar_90", "abs_band_0.05", "abs_band_0.05_half")
 FIXED += ("abs_band_0.05_edge", "abs_band_0.1", "abs_band_0.1_half", "rel_band_0.25")
 VOLATILITIES = np.array([0.7, 0.9, 1.1])
-PATHS, ROWS = 12, 730
+PATHS, ROWS = 6, 730
 WORST_RATIO = 1.05
 
 

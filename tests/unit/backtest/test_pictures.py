@@ -15,7 +15,7 @@ from router.backtest.prices import Prices
 from router.errors import InputError, InsufficientHistory
 from tests.unit.backtest.series import COSTS, random_prices, study_of
 
-STUDY = study_of(random_prices(1), costs=COSTS["fees"])
+STUDY = study_of(random_prices(1, rows=60), costs=COSTS["fees"])
 
 
 def test_a_picture_is_written_and_equal_runs_make_equal_bytes(tmp_path: Path) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from eth_abi.abi import encode
 
 from router.chain.abi import DECIMALS, LATEST_ROUND, SYMBOL, Call
-from router.chain.feeds import read_prices
+from router.chain.feeds import read_prices, read_sequencer
 from router.chain.multicall import Caller
 from router.chain.rpc import RpcClient
 from router.chain.tokens import read_tokens
 from router.chain.view import PinnedBlock, View
 from router.documents.deployment import DeployedToken
-from router.errors import InconsistentAnswer, StalePrice
+from router.errors import InconsistentAnswer
+from router.strategy.feeds import SequencerStatus
 from tests.unit.chain.scripted_node import Reply, answer, scripted_node
 
 TOKEN, NUMERAIRE, FEED, NUMERAIRE_FEED = ("0x" + digit * 40 for digit in "1234")
@@ -78,29 +80,60 @@ TOKENS = [
 
 def test_price_is_one_feed_over_the_other_to_thirty_digits() -> None:
     with view_of(feed(FEED, 2 * 10**8, 0) | feed(NUMERAIRE_FEED, 3 * 10**18, 9, decimals=18)) as view:
-        prices = read_prices(view, TOKENS, NUMERAIRE)
+        prices, stale = read_prices(view, TOKENS, NUMERAIRE)
     assert prices == {NUMERAIRE: "1", TOKEN: "0." + "6" * 29 + "7"}
+    assert stale == ()
 
 
 def test_without_a_feed_of_the_numeraire_only_it_is_priced() -> None:
     with view_of({}) as view:
-        assert read_prices(view, TOKENS[:1], NUMERAIRE) == {NUMERAIRE: "1"}
+        assert read_prices(view, TOKENS[:1], NUMERAIRE) == ({NUMERAIRE: "1"}, ())
+
+
+@pytest.mark.parametrize(("price", "age"), [(0, 0), (-5, 0), (5, -1)])
+def test_answers_that_are_no_prices_are_refused(price: int, age: int) -> None:
+    with (
+        view_of(feed(FEED, price, age) | feed(NUMERAIRE_FEED, 10**8, 0)) as view,
+        pytest.raises(InconsistentAnswer, match="latestRoundData of 0x3"),
+    ):
+        read_prices(view, TOKENS, NUMERAIRE)
+
+
+@pytest.mark.parametrize(("heartbeat", "limit"), [(None, 90_000), (3_600, 3_600), (200_000, 200_000)])
+def test_each_feed_is_held_to_its_own_heartbeat(heartbeat: int | None, limit: int) -> None:
+    tokens = [TOKENS[0].model_copy(update={"heartbeat_s": heartbeat}), TOKENS[1]]
+    for age in (limit, limit + 1):
+        with view_of(feed(FEED, 5, age) | feed(NUMERAIRE_FEED, 10**8, 0)) as view:
+            prices, stale = read_prices(view, tokens, NUMERAIRE)
+        assert prices[TOKEN] == "0.00000005"
+        found = [(fault.token, fault.source, fault.found, fault.limit) for fault in stale]
+        assert found == ([("A", f"feed {FEED}", age, limit)] if age > limit else [])
+
+
+def uptime(answer: int, since: int) -> dict[Call, bytes]:
+    rounds = encode(["uint80", "int256", "uint256", "uint256", "uint80"], [1, answer, since, NOW, 1])
+    return {LATEST_ROUND.call(FEED): rounds}
 
 
 @pytest.mark.parametrize(
-    ("price", "age", "error", "message"),
+    ("answer_", "since", "status"),
     [
-        (0, 0, InconsistentAnswer, "latestRoundData of 0x3"),
-        (-5, 0, InconsistentAnswer, "latestRoundData of 0x3"),
-        (5, -1, InconsistentAnswer, "latestRoundData of 0x3"),
-        (5, 90_001, StalePrice, "90001 seconds old, more than 90000"),
+        (0, NOW - 60, SequencerStatus(up=True, since=datetime.fromtimestamp(NOW - 60, UTC))),
+        (1, NOW, SequencerStatus(up=False, since=datetime.fromtimestamp(NOW, UTC))),
+        (0, 0, SequencerStatus(up=True, since=None)),
     ],
 )
-def test_prices_that_cannot_be_used_are_refused(
-    price: int, age: int, error: type[Exception], message: str
+def test_a_sequencer_is_up_at_zero_since_the_round_started(
+    answer_: int, since: int, status: SequencerStatus
 ) -> None:
+    with view_of(uptime(answer_, since)) as view:
+        assert read_sequencer(view, FEED) == status
+
+
+@pytest.mark.parametrize(("answer_", "since"), [(2, NOW), (-1, NOW), (0, NOW + 1)])
+def test_what_is_no_state_of_a_sequencer_is_refused(answer_: int, since: int) -> None:
     with (
-        view_of(feed(FEED, price, age) | feed(NUMERAIRE_FEED, 10**8, 0)) as view,
-        pytest.raises(error, match=message),
+        view_of(uptime(answer_, since)) as view,
+        pytest.raises(InconsistentAnswer, match="a sequencer's state is 0 or 1"),
     ):
-        read_prices(view, TOKENS, NUMERAIRE)
+        read_sequencer(view, FEED)

@@ -18,7 +18,7 @@ SCHEMA = Draft202012Validator(export_schemas()["backtest"])
 @pytest.mark.parametrize("costs", COSTS)
 @pytest.mark.parametrize("series", [False, True])
 def test_document_is_valid_by_its_schema(costs: str, series: bool) -> None:
-    results = compare(study_of(random_prices(1), costs=COSTS[costs]), NAMES)
+    results = compare(study_of(random_prices(1, rows=25), costs=COSTS[costs]), NAMES)
     found = backtest_file(results, "p.csv", series=series).to_json()
     SCHEMA.validate(json.loads(json.dumps(found)))
     assert [each["policy"] for each in found["runs"]] == list(NAMES)

@@ -26,6 +26,8 @@ from router.portfolio import Portfolio
 from tests.markets import SYMBOLS, portfolio, snapshot, token, v2, v3, weighted
 
 BASKET = portfolio({"USD": 9e3, "EUR": 2e3}, {"ETH": 0.4, "BTC": 0.3, "USD": 0.3})
+PAIRS_LOSE = 1e-6
+"""Of the value: what more swaps of pairs may lose to joint trades than the smallest circles earn."""
 REFUSED = replace(BASKET, max_arbitrage_bps=0.0)
 
 
@@ -112,7 +114,7 @@ def test_closed_sides_do_not_trade_and_the_others_still_may(seed: int) -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(seed=st.integers(0, 10_000), gas_price=st.sampled_from((0, 0, 10**8)))
+@given(seed=st.integers(0, 10_000), gas_price=st.sampled_from((0, 10**8, 2 * 10**9)))
 def test_refused_circles_cost_no_more_than_the_arbitrage_and_the_rest_is_proven(
     seed: int, gas_price: int
 ) -> None:
@@ -128,6 +130,7 @@ def test_refused_circles_cost_no_more_than_the_arbitrage_and_the_rest_is_proven(
     assert all(finding.ok for finding in checked.findings)
     assert refused.certificate.arbitrage == pytest.approx(taken.certificate.arbitrage, rel=1e-3, abs=1e-3)
     room = 1e-5 * refused.value_before
+    assert taken.value_after - taken.cost.gas >= refused.value_after - refused.cost.gas - room
     if gas_price == 0:
         assert refused.value_after >= taken.value_after - taken.certificate.arbitrage - room
         assert refused.certificate.gap_bps < 0.5
@@ -152,3 +155,24 @@ def test_exclusions_name_every_direction_that_a_closed_side_ends() -> None:
     assert found == {(token("USD"), token("ETH")), (token("USD"), token("BTC"))}
     assert without_sides(universe, sides).offered is universe.offered
     assert all(one != other for one, other in pairwise(sorted(found)))
+
+
+@pytest.mark.parametrize(("seed", "value"), [(37, 1e2), (31, 1e2), (6, 1e3), (2, 1e4)])
+def test_circles_far_larger_than_the_portfolio_leave_a_plan_no_worse_than_without_them(
+    seed: int, value: float
+) -> None:
+    """What can't go around in any order is left out, and the rest ends at the target."""
+    market = snapshot(skewed_pools(seed))
+    owner = portfolio({"USD": 0.9 * value, "EUR": 0.2 * value}, {"ETH": 0.4, "BTC": 0.3, "USD": 0.3})
+    taken, refused = (plan(market, replace(owner, max_arbitrage_bps=cap)) for cap in (1e5, 0.0))
+    assert taken.value_after >= refused.value_after * (1 - PAIRS_LOSE)
+    assert all(finding.ok for finding in verify(taken, market, "").findings)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_circles_somewhat_larger_than_what_is_sold_are_gone_around_whole(seed: int) -> None:
+    market = snapshot(skewed_pools(seed))
+    made = plan(market, replace(BASKET, max_arbitrage_bps=1e5))
+    assert not nx.is_directed_acyclic_graph(hops_of(made))
+    assert made.certificate is not None
+    assert made.certificate.gap_bps < 0.5

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from router.plan import Exclusion, Plan
+from router.plan import Exclusion, Judgement, Plan
 from router.report import plan_page
 from router.snapshot import Snapshot
 from router.tokens import format_amount, to_checksum
@@ -39,6 +39,36 @@ def test_page_needs_nothing_but_itself(name: str) -> None:
     assert len(page.scripts) == 2
     assert "plotly.js" in page.scripts[0][:200]
     assert set(page.figures) == {"flows", "weights", "cost"} <= set(page.ids)
+
+
+def test_whether_it_pays_is_told_where_the_owner_said_what_drift_costs() -> None:
+    told = Judgement(
+        trade=True,
+        reason="pays",
+        explanation="avoids 7.00 bp",
+        aim="edge",
+        traded=(ETH, USD),
+        landing_wad={},
+        risk_aversion=3.0,
+        horizon_days=30.0,
+        avoided_bps=7.0,
+        fees_bps=1.5,
+        impact_bps=0.25,
+        premium_bps=0.0,
+        gas_bps=0.125,
+        net_value=12.0,
+        drift=0.1,
+        break_even_drift=None,
+    )
+    _, page = page_of(judgement=told)
+    assert "Does it pay?" in page.text
+    assert "5.1250" in page.text
+    assert "a trade pays beyond" not in page.text
+    _, page = page_of(judgement=replace(told, break_even_drift=0.03, explanation=EVIL))
+    assert "a trade pays beyond 3.0000 %" in page.text
+    assert EVIL in page.text
+    assert len(page.scripts) == 2
+    assert "Does it pay?" not in page_of()[1].text
 
 
 def test_policy_lets_only_the_page_own_scripts_run_and_nothing_be_fetched() -> None:

@@ -1,0 +1,66 @@
+"""The flags that name recorded prices, and what they say."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from router.backtest import Prices, load_prices
+from router.cli.backtest_inputs import strategy_extra, window
+from router.cli.console import say
+from router.cli.settings import FILE
+
+_option = click.option
+_OPTIONS = (
+    _option("--prices", type=FILE, required=True, help="CSV or Parquet file, one row per time."),
+    _option(
+        "--columns",
+        help="Price columns, as WETH=ETH_close,...; assets are called as the portfolio file calls them. "
+        "Default: all numbers.",
+    ),
+    _option("--time-column", help="Default: the first that is called as times are."),
+    _option("--from", "start", metavar="TIME", help="First row, such as 2021-01-01."),
+    _option("--to", "end", metavar="TIME", help="Last row, a day without a time to its end."),
+    _option("--repair", is_flag=True, help="Repair faults of the prices and count them, not refuse them."),
+    _option("--keep-jumps", is_flag=True, help="Large changes from one row to the next are real."),
+)
+
+
+def price_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command gets the prices as `prices`, and the name of their file as `source`."""
+
+    @functools.wraps(command)
+    def with_prices(
+        *,
+        prices: Path,
+        columns: str | None,
+        time_column: str | None,
+        start: str | None,
+        end: str | None,
+        repair: bool,
+        keep_jumps: bool,
+        **others: Any,
+    ) -> None:
+        wanted = tuple(each.strip() for each in columns.split(",")) if columns else ()
+        with strategy_extra("prices"):
+            loaded = load_prices(prices, wanted, time=time_column, repair=repair, keep_jumps=keep_jumps)
+        if loaded.repairs.total:
+            say(f"{loaded.repairs.total} repairs of the prices")
+        for detail in loaded.repairs.details:
+            say(f"note: {detail}", markup=False)
+        command(prices=window(loaded, start, end), source=prices.name, **others)
+
+    for option in reversed(_OPTIONS):
+        with_prices = option(with_prices)
+    return with_prices
+
+
+def log_returns(prices: Prices) -> npt.NDArray[np.float64]:
+    """(rows - 1, assets)."""
+    return np.asarray(np.diff(np.log(prices.values), axis=0), dtype=np.float64)

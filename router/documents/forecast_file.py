@@ -1,0 +1,115 @@
+"""From forecasts to their document, and to the `discipline` table of a portfolio file."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import combinations
+from math import isfinite
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from router.backtest import Prices
+from router.documents.backtest_file import prices_entry
+from router.documents.discipline_models import DisciplineModel
+from router.documents.forecast_models import AssetEntry, ForecastFile, ServedEntry, TrialEntry
+from router.documents.toml_tables import toml_table
+from router.strategy.discipline import DAYS_PER_YEAR, MOST_NEGATIVE
+
+if TYPE_CHECKING:  # these load scipy
+    from router.strategy.scores import Scorecard
+    from router.strategy.trials import AssetOutlook, Floats, Trials
+
+PLACES, MOST_PLACES = 4, 16
+
+
+def forecast_file(trials: Trials, prices: Prices, source: str, model: str) -> ForecastFile:
+    """The document of forecasts that were made from the prices of a file."""
+    settings = trials.settings
+    return ForecastFile.of(
+        prices=prices_entry(prices, source),
+        model=model,
+        horizon_days=settings.horizon / settings.periods_per_year * DAYS_PER_YEAR,
+        level=settings.level,
+        window=settings.window,
+        needed=settings.needed,
+        assets=tuple(_asset(each) for each in trials.assets),
+        discipline=discipline_model(trials),
+    )
+
+
+def discipline_model(trials: Trials) -> DisciplineModel:
+    """The `discipline` table that the forecasts make; what they say nothing of is left to its default.
+
+    Figures have four decimals; correlations more, where no returns could be correlated as the rounded say.
+    """
+    names = [each.asset for each in trials.assets]
+    correlations = _rounded(trials.correlations)
+    return DisciplineModel.of(
+        volatility={each.asset: _text(round(each.volatility, PLACES)) for each in trials.assets},
+        correlations={
+            f"{names[one]}/{names[two]}": _text(float(correlations[one, two]))
+            for one, two in combinations(range(len(names)), 2)
+        },
+    )
+
+
+def discipline_toml(model: DisciplineModel) -> str:
+    """The tables of what was set."""
+    tables = [
+        toml_table(f"discipline.{name}", values)
+        for name, values in (("volatility", model.volatility), ("correlations", model.correlations))
+        if values
+    ]
+    return "\n".join(tables)
+
+
+def _asset(found: AssetOutlook) -> AssetEntry:
+    return AssetEntry.of(
+        asset=found.asset,
+        volatility=found.volatility,
+        active=found.active,
+        constant=found.constant,
+        regime=None if found.high is None else "high" if found.high else "low",
+        trials=tuple(_trial(name, card) for name, card in found.cards.items()),
+        served=ServedEntry.of(
+            scored=len(found.served),
+            qlike=_mean(found.served),
+            constants={name: _mean(losses) for name, losses in found.against.items()},
+        ),
+    )
+
+
+def _trial(name: str, card: Scorecard) -> TrialEntry:
+    return TrialEntry.of(
+        model=name,
+        active=card.active,
+        reason=card.reason,
+        scored=card.scored,
+        qlike=_known(card.loss),
+        constant_qlike=_known(card.constants[card.best_constant]),
+        coverage=_known(card.coverage),
+        failures=card.failures,
+    )
+
+
+def _rounded(correlations: Floats) -> Floats:
+    """With as few decimals as leave it a matrix of correlations."""
+    for places in range(PLACES, MOST_PLACES):
+        rounded: Floats = np.round(correlations, places)
+        if np.linalg.eigvalsh(rounded)[0] >= -MOST_NEGATIVE:
+            return rounded
+    return correlations
+
+
+def _mean(losses: tuple[float, ...]) -> float | None:
+    return float(np.mean(losses)) if losses else None
+
+
+def _known(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+def _text(value: float) -> str:
+    """Without an exponent."""
+    return format(Decimal(repr(value)), "f")

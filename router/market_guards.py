@@ -1,0 +1,116 @@
+"""No trade into a broken market: what a snapshot and a plan are held to before a plan is handed out.
+
+Prices: the reference price of every held or wanted token beside what the snapshot's pools say of it, for
+weights, bounds and limits all rest on the reference price, and who holds or wants a token vouches for the
+token, not for the price. (A token that is only passed through needs two pools that agree: `planner.trust`.)
+Liquidity: what the plan takes of its pools, and where it leaves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from math import inf
+
+from router.errors import BrokenMarket, PoolError
+from router.liquidity import check_liquidity, liquidity_use, mid_rate, pool_depths
+from router.plan import Plan
+from router.planner.valuation import Valuation
+from router.portfolio import Guards, Portfolio
+from router.snapshot import Snapshot
+from router.strategy.feeds import FeedLimits, PriceReading, check_prices
+from router.tokens import Address
+
+POOLS, OWNER, ORACLE = "the pools", "the owner", "the snapshot"
+"""Sources of a price."""
+
+
+def check_market(
+    snapshot: Snapshot, portfolio: Portfolio, *, trade_broken_market: bool = False
+) -> tuple[BrokenMarket, ...]:
+    """Holds the prices that a portfolio is valued at to its guards.
+
+    Args:
+        trade_broken_market: overrules every refusal.
+
+    Returns:
+        What was overruled.
+
+    Raises:
+        InputError: what can't be valued at all.
+        BrokenMarket: the first fault; its `also` has the others.
+    """
+    valuation, guards = Valuation(snapshot, portfolio), portfolio.guards
+    valuation.check()
+    now = datetime.fromtimestamp(snapshot.timestamp, UTC)
+    names = _names(valuation)
+    readings = [
+        PriceReading(source, name, price, now)
+        for token, name in names.items()
+        for source, price in _sources(valuation, token)
+    ]
+    limits = FeedLimits(min_sources=guards.min_sources, max_deviation_bps=guards.max_source_deviation_bps)
+    return check_prices(names.values(), readings, now, limits, trade_broken_market=trade_broken_market).faults
+
+
+def check_trade(
+    plan: Plan, snapshot: Snapshot, guards: Guards, *, trade_broken_market: bool = False
+) -> tuple[BrokenMarket, ...]:
+    """Holds what a plan does to its pools to the owner's guards; arguments and errors as `check_market`."""
+    if not plan.swaps:
+        return ()
+    return check_liquidity(
+        liquidity_use(plan, snapshot),
+        max_depth_bps=guards.max_pool_share_bps,
+        max_deviation_bps=guards.max_price_deviation_bps,
+        trade_broken_market=trade_broken_market,
+    )
+
+
+def _names(valuation: Valuation) -> dict[Address, str]:
+    """Every token whose price is to be checked, by its symbol where only it has that."""
+    tokens = [token for token in valuation.tokens if token != valuation.snapshot.numeraire]
+    symbols = [valuation.symbol(token) for token in tokens]
+    pairs = zip(tokens, symbols, strict=True)
+    return {token: symbol if symbols.count(symbol) == 1 else token for token, symbol in pairs}
+
+
+def _sources(valuation: Valuation, token: Address) -> Iterator[tuple[str, float]]:
+    own = token in valuation.portfolio.prices
+    yield OWNER if own else ORACLE, float(valuation.price_texts[token])
+    pools = pool_price(valuation.snapshot, valuation.prices, token)
+    if pools is not None:
+        yield POOLS, pools
+
+
+def pool_price(snapshot: Snapshot, prices: Mapping[Address, float], token: Address) -> float | None:
+    """Numeraire per whole token by the snapshot's pools: the median of their prices, the fees apart, weighted
+    by depth, so that dust beside a deep pool says nothing; None where no pool trades it for a priced token.
+
+    Args:
+        prices: numeraire per raw unit, of what pools trade the token for.
+    """
+    pools = [pool for pool in snapshot.pools if token in pool.tokens]
+    depths = pool_depths(pools)
+    said: list[tuple[float, float]] = []
+    for pool in pools:
+        depth = depths.get((pool.address, token), 0.0)
+        for other in pool.tokens:
+            if other == token or not depth or not prices.get(other):
+                continue
+            try:
+                said.append((mid_rate(pool, other, token) * prices[other], depth))
+            except (PoolError, ZeroDivisionError):
+                continue
+    price = _weighted_median(said)
+    return None if price is None else price * 10.0 ** snapshot.tokens[token].decimals
+
+
+def _weighted_median(said: Sequence[tuple[float, float]]) -> float | None:
+    """Of (value, weight): the value that half of the weight is not above."""
+    half, passed = sum(weight for _, weight in said) / 2, 0.0
+    for value, weight in sorted(said):
+        passed += weight
+        if passed >= half and 0 < value < inf:
+            return value
+    return None

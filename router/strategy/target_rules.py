@@ -1,0 +1,242 @@
+"""Target weights by the name of a rule: one function over `targets`, `tilts` and `guards`.
+
+Assets are the columns of the returns. One of them may be cash: its returns are 0, as are its row and column
+of the covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from router.errors import InputError, nearest
+from router.strategy.covariance import check_returns
+from router.strategy.guards import GuardRails, check_weights, finite
+from router.strategy.targets import RISK_RULES, market_cap, minimum_variance
+from router.strategy.tilts import mean_reversion, momentum, tilted, volatility_targeted
+
+Floats = NDArray[np.float64]
+
+BASES: Final = (*RISK_RULES, "market_cap")
+"""Rules that need no other."""
+
+SIGNALS: Final = {"momentum": momentum, "mean_reversion": mean_reversion}
+
+RULES: Final = (*BASES, "volatility_target", *SIGNALS)
+
+_TAKES: Final = {"volatility_target": ("base", "volatility")} | dict.fromkeys(
+    SIGNALS, ("base", "window", "strength")
+)
+_MOST_PLACES: Final = 12
+
+
+@dataclass(frozen=True, eq=False)
+class TargetRule:
+    """A rule and its figures; what a rule does not take must be None.
+
+    Attributes:
+        name: one of `RULES`.
+        base: one of `BASES`, what `volatility_target`, `momentum` and `mean_reversion` start from; `equal`
+            where it is None.
+        cash_weight: share of the cash asset; for `volatility_target` the least share.
+        capitals: (n,) market capitals, in any one unit; what cash has is ignored.
+        volatility: annual, wanted by `volatility_target`.
+        window: rows that a signal is from; 30 where it is None.
+        strength: logarithm of a weight's ratio at a signal of 1; 0.5 where it is None.
+
+    Raises:
+        InputError: an unknown name, a figure that is missing or does nothing.
+    """
+
+    name: str
+    base: str | None = None
+    cash_weight: float = 0.0
+    capitals: Floats | None = None
+    volatility: float | None = None
+    window: int | None = None
+    strength: float | None = None
+
+    def __post_init__(self) -> None:
+        for path, value, known in (("rule", self.name, RULES), ("base", self.base, BASES)):
+            if value is not None and value not in known:
+                raise InputError(
+                    f"no rule {value!r}; there are {', '.join(known)}",
+                    path=path,
+                    nearest=nearest(value, known),
+                )
+        if not 0 <= self.cash_weight <= 1:
+            raise InputError(f"should be from 0 to 1, is {self.cash_weight:g}", path="cash_weight")
+        takes = set(_TAKES.get(self.name, ()))
+        if "market_cap" in (self.name, self.base):
+            takes.add("capitals")
+        for name in ("base", "capitals", "volatility", "window", "strength"):
+            if getattr(self, name) is not None and name not in takes:
+                raise InputError(f"does nothing under {self.name}", path=name)
+        for name in ("capitals", "volatility"):
+            if name in takes and getattr(self, name) is None:
+                raise InputError(
+                    f"is needed by {'market_cap' if name == 'capitals' else self.name}", path=name
+                )
+
+
+def target_weights(
+    rule: TargetRule,
+    returns: ArrayLike,
+    covariance: ArrayLike,
+    *,
+    cash: int | None = None,
+    rails: GuardRails | None = None,
+    current: ArrayLike | None = None,
+) -> Floats:
+    """The weights of a rule within guard rails, (n,), summing to 1.
+
+    Minimum variance knows floors and caps; what other rules say is brought to the nearest weights that keep
+    them, and a volatility that was aimed at may be missed then.
+
+    Args:
+        returns: (rows, n) log returns, oldest first; signals are from the newest.
+        covariance: annual, (n, n).
+        cash: index of the cash asset, None without one.
+        rails: floors, caps and the largest step.
+        current: (n,) weights of the last update, for the step.
+
+    Raises:
+        InfeasibleWeights: rails that leave no weights.
+        SingularCovariance: a covariance of the risky assets that no weights can be optimised on.
+        InsufficientHistory: fewer rows than a signal needs.
+        InputError: a rule that needs cash where there is none, a step without current weights, figures that
+            make no sense.
+        Unaffordable, NotFinite: as `check_weights`.
+    """
+    matrix = finite(covariance, "covariance", dimensions=2)
+    rows = check_returns(returns, rows=1)
+    limits = rails or GuardRails()
+    if cash is None and (rule.cash_weight > 0 or rule.name == "volatility_target"):
+        raise InputError("needs a cash asset", path="cash_weight" if rule.cash_weight > 0 else "rule")
+    if (limits.step is None) != (current is None):
+        given, missing = ("step", "current") if current is None else ("current", "step")
+        raise InputError(f"goes with {given}, and is not given", path=missing)
+    held = None if current is None else _current(current)
+    if rule.name in SIGNALS:
+        signal = SIGNALS[rule.name](rows, 30 if rule.window is None else rule.window)
+        base = _base(rule.base or "equal", rule, matrix, rule.cash_weight, cash, limits)
+        strength = 0.5 if rule.strength is None else rule.strength
+        return tilted(base, signal, strength=strength, rails=limits, current=held)
+    if rule.name == "volatility_target":
+        assert rule.volatility is not None
+        assert cash is not None
+        base = _base(rule.base or "equal", rule, matrix, 0.0, cash, GuardRails())
+        wanted = volatility_targeted(
+            base, matrix, volatility=rule.volatility, cash=cash, most=1 - rule.cash_weight
+        )
+    else:
+        wanted = _base(rule.name, rule, matrix, rule.cash_weight, cash, limits)
+    return limits.apply(wanted, held)
+
+
+def risk_shares(weights: ArrayLike, covariance: ArrayLike) -> tuple[float, Floats]:
+    """Annual volatility of weights, and each asset's share of the variance, (n,), which sum to 1.
+
+    Shares are 0 where nothing has a variance.
+    """
+    held, matrix = finite(weights, "weights"), finite(covariance, "covariance", dimensions=2)
+    parts = held * (matrix @ held)
+    variance = max(float(parts.sum()), 0.0)
+    return variance**0.5, parts / variance if variance > 0 else np.zeros_like(parts)
+
+
+def exact_weights(
+    weights: ArrayLike,
+    *,
+    places: int = 4,
+    rails: GuardRails | None = None,
+    current: ArrayLike | None = None,
+) -> tuple[Decimal, ...]:
+    """Weights as decimals that sum to exactly 1: rounded, the remainder to the largest.
+
+    Where that would pass a rail, or the largest step from the current weights, the next largest takes it;
+    more places are used only where none can.
+
+    Args:
+        weights: (n,) summing to 1, within the rails as far as `GuardRails.apply` could bring them.
+        places: decimals, from 1 to 12.
+
+    Raises:
+        InputError, Unaffordable, NotFinite: as `check_weights`; places out of range.
+    """
+    held = check_weights(weights)
+    if not 1 <= places <= _MOST_PLACES:
+        raise InputError(f"should be from 1 to {_MOST_PLACES}, is {places}", path="places")
+    low, high = _room(held, rails or GuardRails(), current)
+    for digits in range(places, _MOST_PLACES + 1):
+        unit = Decimal(1).scaleb(-digits)
+        rounded = [Decimal(value).quantize(unit) for value in held.tolist()]
+        rest = 1 - sum(rounded)
+        for place in np.argsort(-held, kind="stable").tolist():
+            tried = [value + rest * (index == place) for index, value in enumerate(rounded)]
+            if all(low[i] <= value <= high[i] for i, value in enumerate(tried)):
+                return tuple(tried)
+    largest = int(np.argmax(held))
+    return tuple(value + rest * (index == largest) for index, value in enumerate(rounded))
+
+
+def _base(
+    name: str, rule: TargetRule, covariance: Floats, riskless: float, cash: int | None, rails: GuardRails
+) -> Floats:
+    """A rule that needs no other; cash holds the riskless share."""
+    if name == "minimum_variance":
+        return minimum_variance(covariance, riskless=riskless, rails=rails)
+    if name != "market_cap":
+        return RISK_RULES[name](covariance, riskless=riskless)
+    assert rule.capitals is not None
+    capitals = finite(rule.capitals, "capitals").copy()
+    if capitals.size != len(covariance):
+        raise InputError(f"{capitals.size} for {len(covariance)} assets", path="capitals")
+    if riskless >= 1:
+        return _one(len(capitals), cash)
+    risky = np.ones(len(capitals), dtype=bool)
+    if cash is not None:
+        capitals[cash], risky[cash] = 0.0, False
+    caps = rails.box(len(capitals))[1][risky]
+    # One cap for all is the index providers': what is above it goes to the others in proportion.
+    cap = min(float(caps[0]) / (1 - riskless), 1.0) if (caps == caps[0]).all() else 1.0
+    weights = market_cap(capitals, cap) * (1 - riskless)
+    if cash is not None:
+        weights[cash] = riskless
+    return np.asarray(weights, dtype=np.float64)
+
+
+def _current(weights: ArrayLike) -> Floats:
+    try:
+        return check_weights(weights)
+    except InputError as error:
+        raise type(error)(error.message, path=error.path.replace("weights", "current", 1)) from None
+
+
+def _one(size: int, place: int | None) -> Floats:
+    weights = np.zeros(size)
+    weights[place] = 1.0
+    return weights
+
+
+def _room(
+    weights: Floats, rails: GuardRails, current: ArrayLike | None
+) -> tuple[Sequence[Decimal], Sequence[Decimal]]:
+    """How far each weight may be rounded: the rails as they were typed, and the weights themselves."""
+    low, high = (values.tolist() for values in rails.box(len(weights)))
+    floors, caps = [Decimal(repr(value)) for value in low], [Decimal(repr(value)) for value in high]
+    if rails.step is not None and current is not None:
+        step = Decimal(repr(rails.step))
+        held = [Decimal(repr(value)) for value in finite(current, "current").tolist()]
+        floors = [max(floor, value - step) for floor, value in zip(floors, held, strict=True)]
+        caps = [min(cap, value + step) for cap, value in zip(caps, held, strict=True)]
+    exact = [Decimal(value) for value in weights.tolist()]
+    return (
+        [min(floor, value) for floor, value in zip(floors, exact, strict=True)],
+        [max(cap, value) for cap, value in zip(caps, exact, strict=True)],
+    )
