@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 from router.tokens import Address
 
@@ -127,7 +128,7 @@ class Swap:
 Step = Pull | Deliver | Check | Borrow | Swap
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
     """The whole of one `execute` call.
 
@@ -145,3 +146,8 @@ class Program:
     steps: tuple[Step, ...]
     first_block: int = 0
     last_block: int = 0
+
+    @cached_property
+    def addresses(self) -> frozenset[Address]:
+        """Of its tokens."""
+        return frozenset(bounds.token for bounds in self.tokens)

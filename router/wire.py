@@ -103,7 +103,7 @@ def check_step(program: Program, index: int) -> None:
 
 
 def _check_listed(program: Program, path: str, token: Address) -> None:
-    if not any(bounds.token == token for bounds in program.tokens):
+    if token not in program.addresses:
         _refuse(path, f"{token} is not among the program's tokens")
 
 

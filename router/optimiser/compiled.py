@@ -20,6 +20,8 @@ from numba.core import config as numba_config
 _Function = TypeVar("_Function")
 MOST_KEPT = 8
 """Versions whose machine code is kept."""
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 @cache
@@ -61,6 +63,13 @@ def _forget_oldest(parent: Path, newest: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def inner(function: _Function) -> _Function:
+    """The function, compiled into those that call it, not for Python: what Python would need to call it takes
+    longer to compile than a small function does."""
+    result: _Function = numba.njit(**INNER)(function)
+    return result
+
+
 def compiled(function: _Function) -> _Function:
     """The function, compiled when first called with new types."""
     folder = cache_folder()
@@ -68,8 +77,7 @@ def compiled(function: _Function) -> _Function:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(folder or "")
     try:
-        compiler: Any = numba.njit(cache=folder is not None, error_model="numpy", nogil=True)
-        result: _Function = compiler(function)
+        result: _Function = numba.njit(**OPTIONS, cache=folder is not None)(function)
     finally:
         config.CACHE_DIR = before
     return result

@@ -16,9 +16,10 @@ from functools import cached_property
 
 import numpy as np
 
-from router.optimiser.kernels import Floats, Ints, Response, most_profit, respond
+from router.optimiser.kernels import Floats, Ints, Response, respond
 from router.optimiser.market import Market
 from router.optimiser.newton import LARGE, descend, empty_response
+from router.optimiser.profits import most_profit
 from router.optimiser.subset import components
 from router.pools.base import Pool
 
@@ -157,12 +158,13 @@ class Solution:
     def carrying(self, least: float) -> tuple[Ints, Ints]:
         """Ladders and basins (places in the book) that trade more value than `least`."""
         market, at = self.market, self.response
-        basins = [
-            b
-            for k, b in enumerate(market.basins)
-            if np.abs(at.gain[market.arrays.start[k] : market.arrays.start[k + 1]]).max() > least
-        ]
-        return market.ladders[at.got > least], np.array(basins, dtype=np.int64)
+        return market.ladders[at.got > least], market.basins[self._moving(least)]
+
+    def _moving(self, least: float) -> Ints:
+        """Basins, by their place in the market, of which some token trades more value than `least`."""
+        arrays = self.market.arrays
+        owner = np.repeat(np.arange(len(arrays.basin_keep)), np.diff(arrays.start))
+        return np.unique(owner[np.abs(self.response.gain) > least])
 
     def start_for(self, market: Market, otherwise: Floats | None = None) -> Floats:
         """The prices by column of another market of the same book; 1, or `otherwise`, for what this one does
@@ -185,16 +187,15 @@ class Solution:
                 (-at.paid[k] / prices[sold], at.got[k] / prices[bought]),
                 float(at.profit[k]),
             )
-        for b in range(len(market.basins)):
+        for b in map(int, self._moving(0.0)):
             entries = slice(market.arrays.start[b], market.arrays.start[b + 1])
-            if np.any(at.gain[entries]):
-                tokens = book.token[market.entries[entries]]
-                yield PoolTrade(
-                    market.pool_of(len(market.ladders) + b),
-                    tuple(int(token) for token in tokens),
-                    tuple(float(gain) for gain in at.gain[entries] / prices[tokens]),
-                    float(at.profit[len(market.ladders) + b]),
-                )
+            tokens = book.token[market.entries[entries]]
+            yield PoolTrade(
+                market.pool_of(len(market.ladders) + b),
+                tuple(int(token) for token in tokens),
+                tuple(float(gain) for gain in at.gain[entries] / prices[tokens]),
+                float(at.profit[len(market.ladders) + b]),
+            )
 
     @cached_property
     def added(self) -> Floats:

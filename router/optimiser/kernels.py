@@ -12,13 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from router.optimiser.compiled import compiled
+from router.optimiser.compiled import compiled, inner
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-ROUND_OFF = 2e-14
-"""What a profit may be understated by, as a share of what is paid and received for it."""
 LEVEL_STEPS = 60
 LEVEL_ROUND_OFF = 1e-15
 MOST_TOKENS = 8
@@ -79,7 +77,7 @@ class Response(NamedTuple):
     bend: Floats
 
 
-@compiled
+@inner
 def ladder_trade(
     ratio: float,
     begin: int,
@@ -119,7 +117,7 @@ def ladder_trade(
     return paid[low] + depth * width, got[low] + depth * width / (edge * target), stiffness
 
 
-@compiled
+@inner
 def ghost_trade(
     ratio: float, keep: float, start: float, liquidity: float, ghost: float
 ) -> tuple[float, float, float]:
@@ -143,23 +141,34 @@ def ghost_trade(
     return scale * grown / keep, scale * bought / pole, stiffness
 
 
-@compiled
-def ghost_basin(b: int, u: Floats, pools: Arrays, ghost: float, net: Floats, into: Response) -> float:
-    """The same for a basin: a share `ghost` of it, without fee. Adds to `net`, and returns the profit."""
-    level, ladders = 0.0, len(pools.sold)
-    for e in range(pools.start[b], pools.start[b + 1]):
-        level += pools.weight[e] * log(u[pools.token[e]] * pools.value[e] / pools.weight[e])
+@inner
+def ghost_basin(
+    begin: int,
+    end: int,
+    u: Floats,
+    token: Ints,
+    value: Floats,
+    weight: Floats,
+    ghost: float,
+    net: Floats,
+    ghosts: Floats,
+) -> float:
+    """The same for a basin, of entries `begin` to `end`: a share `ghost` of it, without fee. Adds to `net`,
+    and returns the profit; `ghosts`, by entry, from `begin` on."""
+    level = 0.0
+    for e in range(begin, end):
+        level += weight[e] * log(u[token[e]] * value[e] / weight[e])
     size = ghost * exp(level)
     total = 0.0
-    for e in range(pools.start[b], pools.start[b + 1]):
-        added = ghost * u[pools.token[e]] * pools.value[e] - size * pools.weight[e]
-        net[pools.token[e]] += added
+    for e in range(begin, end):
+        added = ghost * u[token[e]] * value[e] - size * weight[e]
+        net[token[e]] += added
         total += added
-        into.ghost[ladders + e] = size * pools.weight[e]
+        ghosts[e - begin] = size * weight[e]
     return total
 
 
-@compiled
+@inner
 def basin_move(level: float, fee: float, depth: float, low: float, high: float) -> tuple[float, bool, bool]:
     """(change of the logarithm of one balance at a level, whether it follows the level, whether the pool is
     paid)."""
@@ -171,21 +180,32 @@ def basin_move(level: float, fee: float, depth: float, low: float, high: float) 
     return 0.0, False, False
 
 
-@compiled
-def basin_level(b: int, u: Floats, pools: Arrays, depth: Floats) -> tuple[bool, float, float]:
-    """(whether the basin trades, logarithm of the multiplier of its invariant, slack left by rounding). Sets
-    `depth`, by entry, to the logarithm of value over weight."""
-    begin, count = pools.start[b], pools.start[b + 1] - pools.start[b]
-    fee = log(pools.basin_keep[b])
+@inner
+def basin_level(
+    begin: int,
+    end: int,
+    keep: float,
+    u: Floats,
+    token: Ints,
+    value: Floats,
+    weight: Floats,
+    low: Floats,
+    high: Floats,
+    depth: Floats,
+) -> tuple[bool, float, float]:
+    """(whether the basin of entries `begin` to `end` trades, logarithm of the multiplier of its invariant,
+    slack left by rounding). Sets `depth`, by entry, to the logarithm of value over weight."""
+    count = end - begin
+    fee = log(keep)
     below, above = np.inf, -np.inf
     buy, sell = -np.inf, np.inf
     for i in range(count):
         e = begin + i
-        depth[i] = log(u[pools.token[e]] * pools.value[e] / pools.weight[e])
+        depth[i] = log(u[token[e]] * value[e] / weight[e])
         below, above = min(below, depth[i]), max(above, depth[i] - fee)
-        if pools.low[e] < 0:
+        if low[e] < 0:
             buy = max(buy, depth[i])
-        if pools.high[e] > 0:
+        if high[e] > 0:
             sell = min(sell, depth[i] - fee)
     if not buy > sell:
         return False, 0.0, 0.0
@@ -194,9 +214,9 @@ def basin_level(b: int, u: Floats, pools: Arrays, depth: Floats) -> tuple[bool, 
         slack, slope = 0.0, 0.0
         for i in range(count):
             e = begin + i
-            change, free, _ = basin_move(level, fee, depth[i], pools.low[e], pools.high[e])
-            slack += pools.weight[e] * change
-            slope += pools.weight[e] if free else 0.0
+            change, free, _ = basin_move(level, fee, depth[i], low[e], high[e])
+            slack += weight[e] * change
+            slope += weight[e] if free else 0.0
         if abs(slack) <= LEVEL_ROUND_OFF * max(1.0, abs(level)):
             break
         if slack < 0:
@@ -212,7 +232,7 @@ def basin_level(b: int, u: Floats, pools: Arrays, depth: Floats) -> tuple[bool, 
     return True, level, slack
 
 
-@compiled
+@inner
 def share_of(profit: float, cost: float, blur: float) -> tuple[float, float, float]:
     """max(0, profit - cost), bent to a parabola for the first `blur` of it: (value, slope, bend)."""
     over = profit - cost
@@ -241,7 +261,7 @@ def respond(
     return total + _respond_basins(u, pools, unit, blur, ghost, net, into)
 
 
-@compiled
+@inner
 def _respond_ladders(
     u: Floats, pools: Arrays, unit: float, blur: float, ghost: float, net: Floats, into: Response
 ) -> float:
@@ -282,112 +302,40 @@ def _respond_ladders(
     return total
 
 
-@compiled
+@inner
 def _respond_basins(
     u: Floats, pools: Arrays, unit: float, blur: float, ghost: float, net: Floats, into: Response
 ) -> float:
+    start, keeps, costs, token = pools.start, pools.basin_keep, pools.basin_cost, pools.token
+    value, weight, low, high = pools.value, pools.weight, pools.low, pools.high
+    gain, pull, ghosts = into.gain, into.pull, into.ghost
+    profits, shares, bends = into.profit, into.share, into.bend
     total, ladders, depths = 0.0, len(pools.sold), np.empty(MOST_TOKENS)
-    for b in range(len(pools.basin_keep)):
-        begin, end = pools.start[b], pools.start[b + 1]
+    for b in range(len(keeps)):
+        begin, end, keep = start[b], start[b + 1], keeps[b]
         for e in range(begin, end):
-            into.gain[e], into.pull[e] = 0.0, 0.0
-        into.profit[ladders + b], into.share[ladders + b], into.bend[ladders + b] = 0.0, 0.0, 0.0
+            gain[e], pull[e], ghosts[ladders + e] = 0.0, 0.0, 0.0
+        profits[ladders + b], shares[ladders + b], bends[ladders + b] = 0.0, 0.0, 0.0
         if ghost > 0:
-            total += ghost_basin(b, u, pools, ghost, net, into)
-        trades, level, slack = basin_level(b, u, pools, depths)
+            total += ghost_basin(
+                begin, end, u, token, value, weight, ghost, net, ghosts[ladders + begin : ladders + end]
+            )
+        trades, level, slack = basin_level(begin, end, keep, u, token, value, weight, low, high, depths)
         if not trades:
             continue
-        keep = pools.basin_keep[b]
         fee, size = log(keep), exp(level)
         profit = size * slack
         for e in range(begin, end):
-            at = u[pools.token[e]]
-            change, free, paid = basin_move(level, fee, depths[e - begin], pools.low[e], pools.high[e])
-            into.gain[e] = -pools.value[e] * expm1(change)
+            change, free, paid = basin_move(level, fee, depths[e - begin], low[e], high[e])
+            gain[e] = -value[e] * expm1(change)
             if paid:
-                into.gain[e] /= keep
-            into.pull[e] = size * pools.weight[e] if free else 0.0
-            profit += at * into.gain[e]
-        cost = pools.basin_cost[b] * unit
+                gain[e] /= keep
+            pull[e] = size * weight[e] if free else 0.0
+            profit += u[token[e]] * gain[e]
+        cost = costs[b] * unit
         over, share, bend = share_of(profit, cost, blur * cost)
         total += over
-        into.profit[ladders + b], into.share[ladders + b], into.bend[ladders + b] = profit, share, bend
+        profits[ladders + b], shares[ladders + b], bends[ladders + b] = profit, share, bend
         for e in range(begin, end):
-            net[pools.token[e]] += share * u[pools.token[e]] * into.gain[e]
-    return total
-
-
-@compiled
-def most_after_ticks(
-    ratio: float,
-    u_in: float,
-    u_out: float,
-    begin: int,
-    end: int,
-    cap: float,
-    keep: float,
-    tick_cost: float,
-    edges: Floats,
-    liquidity: Floats,
-    paid: Floats,
-    got: Floats,
-) -> float:
-    """The most that one ladder earns where each edge that is crossed costs `tick_cost`; never understated."""
-    spent, taken, _ = ladder_trade(ratio, begin, end, cap, edges, liquidity, paid, got)
-    received, given = u_out * taken, u_in * spent / keep
-    most = received - given + ROUND_OFF * (received + given)
-    if tick_cost <= 0:
-        return most
-    target, crossed, best = min(sqrt(ratio), cap), 0, 0.0
-    for e in range(begin + 1, end):
-        if edges[e] > target:
-            break
-        received, given = u_out * got[e], u_in * paid[e] / keep
-        best = max(best, received - given + ROUND_OFF * (received + given) - crossed * tick_cost)
-        crossed += 1
-    return max(best, most - crossed * tick_cost)
-
-
-@compiled
-def most_profit(u: Floats, pools: Arrays, unit: float, tick_cost: float) -> float:
-    """The sum over all pools of profit less cost, where positive, never understated.
-
-    Args:
-        tick_cost: numeraire units that crossing one edge of a ladder costs.
-    """
-    sold, bought, keep, cap, cost = pools.sold, pools.bought, pools.keep, pools.cap, pools.cost
-    floor, first, edges, liquidity = pools.floor, pools.first, pools.edges, pools.liquidity
-    total, depths = 0.0, np.empty(MOST_TOKENS)
-    for k in range(len(sold)):
-        u_in, u_out = u[sold[k]], u[bought[k]]
-        if u_out * keep[k] > u_in * floor[k]:
-            profit = most_after_ticks(
-                u_out * keep[k] / u_in,
-                u_in,
-                u_out,
-                first[k],
-                first[k + 1] - 1,
-                cap[k],
-                keep[k],
-                tick_cost * unit,
-                edges,
-                liquidity,
-                pools.paid,
-                pools.got,
-            )
-            total += max(0.0, profit - cost[k] * unit)
-    for b in range(len(pools.basin_keep)):
-        trades, level, slack = basin_level(b, u, pools, depths)
-        if not trades:
-            continue
-        keep = pools.basin_keep[b]
-        fee, size = log(keep), exp(level)
-        profit = size * slack
-        for e in range(pools.start[b], pools.start[b + 1]):
-            worth, depth = u[pools.token[e]] * pools.value[e], depths[e - pools.start[b]]
-            down, up = level - depth, level + fee - depth
-            change, _, paid = basin_move(level, fee, depth, pools.low[e], pools.high[e])
-            gain = -worth * expm1(change) / (keep if paid else 1.0)
-            profit += gain + ROUND_OFF * (abs(gain) + size * pools.weight[e] * (abs(down) + abs(up)))
-        total += max(0.0, profit - pools.basin_cost[b] * unit)
+            net[token[e]] += share * u[token[e]] * gain[e]
     return total

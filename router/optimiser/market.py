@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from router.optimiser.book import Book
-from router.optimiser.compiled import compiled
+from router.optimiser.compiled import compiled, inner
 from router.optimiser.kernels import Arrays, Floats, Ints
 from router.pools.base import Pool
 
@@ -261,7 +261,7 @@ def _scaled_ladders(
     return first, edges, liquidity, paid, got, cap
 
 
-@compiled
+@inner
 def _cap(
     begin: int,
     end: int,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from router.optimiser.compiled import compiled
+from router.optimiser.compiled import compiled, inner
 from router.optimiser.kernels import Arrays, Floats, Ints
 from router.optimiser.subset import Units
 
@@ -32,7 +32,7 @@ class Labels(NamedTuple):
     rank: Ints
 
 
-@compiled
+@inner
 def ladder_out(k: int, amount: float, pools: Arrays) -> float:
     """What a ladder pays for an amount in, fee included; -1 where it cannot take as much."""
     begin, end = pools.first[k], pools.first[k + 1] - 1
@@ -53,7 +53,7 @@ def ladder_out(k: int, amount: float, pools: Arrays) -> float:
     return float(pools.got[low] + pools.liquidity[low] * (target - edge) / (edge * target))
 
 
-@compiled
+@inner
 def basin_out(b: int, sold: int, bought: int, amount: float, pools: Arrays) -> float:
     """The same for a basin; `sold` and `bought` are entries."""
     up = log1p(amount * pools.basin_keep[b] / pools.value[sold])
@@ -63,7 +63,7 @@ def basin_out(b: int, sold: int, bought: int, amount: float, pools: Arrays) -> f
     return float(-pools.value[bought] * expm1(down))
 
 
-@compiled
+@inner
 def _visited(labels: Labels, hop: int, token: int, rank: int, sought: int) -> bool:
     while True:
         if token == sought:
@@ -74,7 +74,16 @@ def _visited(labels: Labels, hop: int, token: int, rank: int, sought: int) -> bo
         hop -= 1
 
 
-@compiled
+@inner
+def _arrived(labels: Labels, hop: int, token: int) -> bool:
+    """Whether some walk of so many hops ends at a token."""
+    arrived = False
+    for rank in range(LABELS):
+        arrived |= labels.amount[hop, token, rank] > 0
+    return arrived
+
+
+@inner
 def _keep(labels: Labels, hop: int, token: int, new: tuple[float, float, int, int, int]) -> None:
     """Adds a label unless another one is better; drops the worst where there are too many."""
     amount, cost, unit, before, rank = new
@@ -97,7 +106,7 @@ def _keep(labels: Labels, hop: int, token: int, new: tuple[float, float, int, in
     labels.rank[hop, token, slot] = rank
 
 
-@compiled
+@inner
 def _step(
     labels: Labels, hop: int, sold: int, bought: int, unit: int, cost: float, at: Ints, pools: Arrays
 ) -> None:
@@ -128,14 +137,14 @@ def spread(pools: Arrays, units: Units, source: int, amount: float, columns: int
     at = np.full(3, -1, np.int64)
     for hop in range(HOPS):
         for k in range(len(pools.sold)):
-            if labels.amount[hop, pools.sold[k]].max() > 0:
+            if _arrived(labels, hop, pools.sold[k]):
                 at[0], at[1] = k, -1
                 unit = units.ladder[k]
                 _step(labels, hop, pools.sold[k], pools.bought[k], unit, units.cost[unit], at, pools)
         for b in range(len(pools.basin_keep)):
             unit = units.basin[b]
             for e in range(pools.start[b], pools.start[b + 1]):
-                if labels.amount[hop, pools.token[e]].max() <= 0:
+                if not _arrived(labels, hop, pools.token[e]):
                     continue
                 for f in range(pools.start[b], pools.start[b + 1]):
                     if e != f:

@@ -14,20 +14,24 @@ Source: Angeris et al. 2022 (arXiv 2204.05238) for the dual; Diamandis and Anger
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from router.optimiser.compiled import compiled
-from router.optimiser.kernels import Arrays, Floats, Ints, most_profit, respond
+from router.optimiser.compiled import compiled, inner
+from router.optimiser.kernels import Arrays, Floats, Ints, respond
+from router.optimiser.laplacian import dot
 from router.optimiser.market import Flags, Market
-from router.optimiser.newton import descend, dot, empty_response
+from router.optimiser.newton import descend, empty_response
+from router.optimiser.profits import most_profit
 
 States = npt.NDArray[np.int8]
+_Numbers = TypeVar("_Numbers", Floats, Ints)
 
 OUT, FREE, PAID = np.int8(0), np.int8(1), np.int8(2)
-STEPS, MORE_STEPS = 60, 300
+STEPS, MORE_STEPS = np.int64(60), np.int64(300)
+"""Of a type: numba would compile the descent again for each number that it can read."""
 TOLERANCE, FEASIBLE, UNMET = 1e-9, 1e-7, 1e-5
 """Sum of imbalances, as a share of the value: where a descent ends, the largest of a feasible support, and
 the largest at reference prices."""
@@ -93,50 +97,82 @@ def units_of(market: Market) -> Units:
     return Units(unit[:count], unit[count:], market.terms.costs[distinct])
 
 
-@compiled
-def picked(pools: Arrays, units: Units, state: States, ends: Flags) -> tuple[Arrays, Ints]:
-    """(the units that are not left out, the columns that they and the ends touch). Paid ones cost nothing."""
-    touched = ends.copy()
-    ladders = np.flatnonzero(state[units.ladder] != OUT)
-    basins = np.flatnonzero(state[units.basin] != OUT)
+@inner
+def some_of(values: _Numbers, places: Ints) -> _Numbers:
+    found = np.empty(len(places), values.dtype)
+    for k in range(len(places)):
+        found[k] = values[places[k]]
+    return found
+
+
+@inner
+def in_use(unit: Ints, state: States) -> Ints:
+    """Ladders, or basins, whose unit is not left out."""
+    found, count = np.empty(len(unit), np.int64), 0
+    for k in range(len(unit)):
+        if state[unit[k]] != OUT:
+            found[count] = k
+            count += 1
+    return found[:count].copy()
+
+
+@inner
+def ends_of(held: Floats, wanted: Floats) -> Flags:
+    """Columns that are held or wanted."""
+    ends = np.empty(len(held), np.bool_)
+    for i in range(len(held)):
+        ends[i] = held[i] != 0 or wanted[i] > 0
+    return ends
+
+
+@inner
+def picked(
+    pools: Arrays, units: Units, ladders: Ints, basins: Ints, ends: Flags, costs: Floats
+) -> tuple[Arrays, Ints]:
+    """(some of the pools, the columns that they and the ends touch).
+
+    Args:
+        costs: by unit, what using it costs.
+    """
+    touched, start, sold, bought, token = ends, pools.start, pools.sold, pools.bought, pools.token
     for k in ladders:
-        touched[pools.sold[k]] = True
-        touched[pools.bought[k]] = True
+        touched[sold[k]] = True
+        touched[bought[k]] = True
     for b in basins:
-        for e in range(pools.start[b], pools.start[b + 1]):
-            touched[pools.token[e]] = True
-    columns = np.flatnonzero(touched)
-    place = np.full(len(ends), -1, np.int64)
-    place[columns] = np.arange(len(columns))
-    first, edge = _rows(pools.first, ladders)
-    start, entry = _rows(pools.start, basins)
-    cost = np.where(state[units.ladder[ladders]] == PAID, 0.0, pools.cost[ladders])
-    basin_cost = np.where(state[units.basin[basins]] == PAID, 0.0, pools.basin_cost[basins])
+        for e in range(start[b], start[b + 1]):
+            touched[token[e]] = True
+    place, columns, count = np.empty(len(touched), np.int64), np.empty(len(touched), np.int64), 0
+    for i in range(len(touched)):
+        if touched[i]:
+            place[i], columns[count] = count, i
+            count += 1
+    few_first, edge = _rows(pools.first, ladders)
+    few_start, entry = _rows(start, basins)
     few = Arrays(
-        sold=place[pools.sold[ladders]],
-        bought=place[pools.bought[ladders]],
-        keep=pools.keep[ladders],
-        cap=pools.cap[ladders],
-        cost=cost,
-        floor=pools.floor[ladders],
-        first=first,
-        edges=pools.edges[edge],
-        liquidity=pools.liquidity[edge],
-        paid=pools.paid[edge],
-        got=pools.got[edge],
-        start=start,
-        basin_keep=pools.basin_keep[basins],
-        basin_cost=basin_cost,
-        token=place[pools.token[entry]],
-        value=pools.value[entry],
-        weight=pools.weight[entry],
-        low=pools.low[entry],
-        high=pools.high[entry],
+        sold=some_of(place, some_of(sold, ladders)),
+        bought=some_of(place, some_of(bought, ladders)),
+        keep=some_of(pools.keep, ladders),
+        cap=some_of(pools.cap, ladders),
+        cost=some_of(costs, some_of(units.ladder, ladders)),
+        floor=some_of(pools.floor, ladders),
+        first=few_first,
+        edges=some_of(pools.edges, edge),
+        liquidity=some_of(pools.liquidity, edge),
+        paid=some_of(pools.paid, edge),
+        got=some_of(pools.got, edge),
+        start=few_start,
+        basin_keep=some_of(pools.basin_keep, basins),
+        basin_cost=some_of(costs, some_of(units.basin, basins)),
+        token=some_of(place, some_of(token, entry)),
+        value=some_of(pools.value, entry),
+        weight=some_of(pools.weight, entry),
+        low=some_of(pools.low, entry),
+        high=some_of(pools.high, entry),
     )
-    return few, columns
+    return few, columns[:count].copy()
 
 
-@compiled
+@inner
 def _rows(begin: Ints, some: Ints) -> tuple[Ints, Ints]:
     """(where each of some rows begins once the others are gone, places of their entries)."""
     begins = np.zeros(len(some) + 1, np.int64)
@@ -149,7 +185,7 @@ def _rows(begin: Ints, some: Ints) -> tuple[Ints, Ints]:
     return begins, entries
 
 
-@compiled
+@inner
 def _root(parent: Ints, column: int) -> int:
     while parent[column] != column:
         parent[column] = parent[parent[column]]
@@ -160,29 +196,38 @@ def _root(parent: Ints, column: int) -> int:
 @compiled
 def components(pools: Arrays, columns: int) -> Ints:
     """By column, one column of all that the pools connect it with."""
-    parent = np.arange(columns)
-    for k in range(len(pools.sold)):
-        parent[_root(parent, pools.sold[k])] = _root(parent, pools.bought[k])
+    parent, sold, bought, start, token = (
+        np.arange(columns),
+        pools.sold,
+        pools.bought,
+        pools.start,
+        pools.token,
+    )
+    for k in range(len(sold)):
+        parent[_root(parent, sold[k])] = _root(parent, bought[k])
     for b in range(len(pools.basin_keep)):
-        for e in range(pools.start[b] + 1, pools.start[b + 1]):
-            parent[_root(parent, pools.token[e])] = _root(parent, pools.token[pools.start[b]])
-    return np.array([_root(parent, column) for column in range(columns)])
+        for e in range(start[b] + 1, start[b + 1]):
+            parent[_root(parent, token[e])] = _root(parent, token[start[b]])
+    for column in range(columns):
+        parent[column] = _root(parent, column)
+    return parent
 
 
 @compiled
 def reachable(pools: Arrays, held: Floats, wanted: Floats) -> tuple[bool, Flags]:
     """(whether every column in need is connected with one that has something to give, the columns that are
     connected with one in need)."""
-    root = components(pools, len(held))
-    gives, needs = np.zeros(len(held), np.bool_), np.zeros(len(held), np.bool_)
-    for i in range(len(held)):
+    root, n = components(pools, len(held)), len(held)
+    gives, needs, tied = np.zeros(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    for i in range(n):
         gives[root[i]] |= held[i] > 0
         needs[root[i]] |= wanted[i] > 0 or held[i] < 0
     fits = True
-    for i in range(len(held)):
+    for i in range(n):
+        tied[i] = needs[root[i]]
         if needs[i] and not gives[i]:
             fits = False
-    return fits, needs[root]
+    return fits, tied
 
 
 @compiled
@@ -195,35 +240,47 @@ def settle(
     Args:
         start: prices near the optimum, where known.
     """
-    used = np.zeros(len(units.cost), np.bool_)
-    few, columns = picked(pools, units, np.where(state != OUT, PAID, OUT), (held != 0) | (wanted > 0))
-    some_held, some_wanted, begin = held[columns], wanted[columns], start[columns]
+    count = len(units.cost)
+    used, ladders, basins = np.zeros(count, np.bool_), in_use(units.ladder, state), in_use(units.basin, state)
+    few, columns = picked(pools, units, ladders, basins, ends_of(held, wanted), np.zeros(count))
+    some_held, some_wanted, begin = some_of(held, columns), some_of(wanted, columns), some_of(start, columns)
     fits, tied = reachable(few, some_held, some_wanted)
     if not fits:
         return Settled(-np.inf, 0.0, start, used)
-    some_held = np.where(tied, some_held, 0.0)
-    u, residual, value, _ = descend(few, some_held, some_wanted, begin, 0.0, 0.0, STEPS, TOLERANCE, 0.0)
-    if not residual <= FEASIBLE:
-        u, residual, value, _ = descend(
-            few, some_held, some_wanted, begin, 0.0, 1.0, MORE_STEPS, TOLERANCE, 0.0
-        )
+    for i in range(len(columns)):
+        if not tied[i]:
+            some_held[i] = 0.0
+    ghost, steps, residual = 0.0, STEPS, np.inf
+    u, value = begin, 0.0
+    for _ in range(2):
+        u, residual, value, _ = descend(few, some_held, some_wanted, begin, 0.0, ghost, steps, TOLERANCE, 0.0)
+        if residual <= FEASIBLE:
+            break
+        ghost, steps = 1.0, MORE_STEPS
     if not residual <= FEASIBLE:
         return Settled(-np.inf, 0.0, start, used)
     at, net = empty_response(few), np.empty(len(u))
     respond(u, few, 1.0, 0.0, 0.0, net, at)
-    unmet = np.sum(np.abs(some_held + net / u - value * some_wanted)[tied])
+    unmet, got, gain, sold, token = 0.0, at.got, at.gain, few.sold, few.token
+    for i in range(len(u)):
+        if tied[i]:
+            unmet += abs(some_held[i] + net[i] / u[i] - value * some_wanted[i])
     if not unmet <= UNMET * value:
         return Settled(-np.inf, 0.0, start, used)
-    for k, ladder in enumerate(np.flatnonzero(state[units.ladder] != OUT)):
-        if at.got[k] > 0 and tied[few.sold[k]]:
-            used[units.ladder[ladder]] = True
-    for b, basin in enumerate(np.flatnonzero(state[units.basin] != OUT)):
+    for k in range(len(ladders)):
+        if got[k] > 0 and tied[sold[k]]:
+            used[units.ladder[ladders[k]]] = True
+    for b in range(len(basins)):
         for e in range(few.start[b], few.start[b + 1]):
-            if at.gain[e] != 0 and tied[few.token[e]]:
-                used[units.basin[basin]] = True
-    prices = start.copy()
-    prices[columns] = u
-    return Settled(value - np.sum(units.cost[used]), value, prices, used)
+            if gain[e] != 0 and tied[token[e]]:
+                used[units.basin[basins[b]]] = True
+    prices, spent = start.copy(), 0.0
+    for i in range(len(u)):
+        prices[columns[i]] = u[i]
+    for k in range(count):
+        if used[k]:
+            spent += units.cost[k]
+    return Settled(value - spent, value, prices, used)
 
 
 @compiled
@@ -239,7 +296,7 @@ def surpluses(pools: Arrays, units: Units, u: Floats) -> Floats:
     return surplus
 
 
-@compiled
+@inner
 def proven(pools: Arrays, held: Floats, wanted: Floats, u: Floats) -> float:
     """The bound that u proves, rounded up."""
     unit = dot(wanted, u)
@@ -264,23 +321,41 @@ def relax(
         faint: share of liquidity without fee at the first descent.
         enough: a bound below which no better one is looked for.
     """
-    few, columns = picked(pools, units, state, (held != 0) | (wanted > 0))
-    some_held, some_wanted = held[columns], wanted[columns]
-    paid = np.sum(units.cost[state == PAID])
+    count = len(units.cost)
+    costs, paid = units.cost.copy(), 0.0
+    for k in range(count):
+        if state[k] == PAID:
+            paid += costs[k]
+            costs[k] = 0.0
+    ladders, basins = in_use(units.ladder, state), in_use(units.basin, state)
+    few, columns = picked(pools, units, ladders, basins, ends_of(held, wanted), costs)
+    some_held, some_wanted, u = some_of(held, columns), some_of(wanted, columns), some_of(start, columns)
     fits, _ = reachable(few, some_held, some_wanted)
     if not fits:
-        return Relaxed(-np.inf, start, np.zeros(len(units.cost)), 0.0)
-    u = start[columns] / dot(some_wanted, start[columns])
-    best, best_u, residual = proven(few, some_held, some_wanted, u), u, np.inf
-    for k in range(len(blurs)):
-        u, residual, _, _ = descend(
-            few, some_held, some_wanted, u, blurs[k], faint if k == 0 else 0.0, STEPS, SETTLED, 0.0
-        )
+        return Relaxed(-np.inf, start, np.zeros(count), 0.0)
+    unit = dot(some_wanted, u)
+    for i in range(len(u)):
+        u[i] /= unit
+    best, best_u, residual, new = np.inf, u, np.inf, 0.0
+    for k in range(len(blurs) + 1):
+        if k > 0:
+            u, residual, _, _ = descend(
+                few,
+                some_held,
+                some_wanted,
+                u,
+                blurs[k - 1],
+                faint if k == 1 else 0.0,
+                STEPS,
+                SETTLED,
+                0.0,
+            )
         new = proven(few, some_held, some_wanted, u)
         if new < best:
             best, best_u = new, u
-        if best - paid < enough:
+        if k > 0 and best - paid < enough:
             break
     prices = start.copy()
-    prices[columns] = best_u
+    for i in range(len(columns)):
+        prices[columns[i]] = best_u[i]
     return Relaxed(best - paid, prices, surpluses(pools, units, prices), residual)

@@ -179,9 +179,10 @@ def _by_token(problem: Problem, prices: Floats) -> dict[Address, float]:
     """Numeraire per raw unit of every token that the certificate covers."""
     market, reference = problem.universe.free, problem.valuation.prices
     found = {token: reference[token] for token in problem.valuation.tokens}
-    for place in np.flatnonzero(market.column >= 0):
+    places = np.flatnonzero(market.column >= 0)
+    for place, multiple in zip(places.tolist(), prices[market.column[places]].tolist(), strict=True):
         token = market.book.tokens[place]
-        found[token] = float(prices[market.column[place]]) * reference[token]
+        found[token] = multiple * reference[token]
     return dict(sorted(found.items()))
 
 

@@ -31,10 +31,8 @@ def without_mispriced(book: Book, terms: Terms) -> tuple[Terms, tuple[Exclusion,
         bad = terms.ladders & ~(rate <= 1 + MISPRICED_CAP)
     sells, buys = terms.sells.copy(), terms.buys.copy()
     found = [direction(book, int(k), "mispriced") for k in np.flatnonzero(bad)]
-    for b in range(len(book.basin_pool)):
+    for b in np.flatnonzero(terms.sells[book.start[:-1]]).tolist():
         entries = range(book.start[b], book.start[b + 1])
-        if not terms.sells[entries.start]:
-            continue
         depth = [book.balance[e] * terms.prices[book.token[e]] / book.weight[e] for e in entries]
         for i, j in permutations(range(len(depth)), 2):
             if not depth[j] / depth[i] * book.basin_keep[b] <= 1 + MISPRICED_CAP:
@@ -49,7 +47,7 @@ def without_phantoms(solution: Solution, least: float) -> tuple[Market, list[Exc
     market, book, profits = solution.market, solution.market.book, solution.profits
     terms, count = market.terms, len(market.ladders)
     margins, at_reference = _margins(solution), profits_at(market, np.ones(market.columns))
-    phantoms = [k for k in range(len(profits)) if profits[k] > least and margins[k] > PHANTOM]
+    phantoms = np.flatnonzero((profits > least) & (margins > PHANTOM)).tolist()
     order = sorted(phantoms, key=lambda k: (-round(float(margins[k]), 9), -at_reference[k], k))
     ladders, sells, buys = terms.ladders.copy(), terms.sells.copy(), terms.buys.copy()
     gone: list[Exclusion] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -93,7 +94,7 @@ def bill(
 ) -> GasBill:
     """What executing a program costs, from its steps and the ticks that its swaps cross."""
     payload = encode(_with_whole_ids(program))
-    gas = BASE_GAS + sum(BYTE_GAS if byte else ZERO_BYTE_GAS for byte in payload)
+    gas = BASE_GAS + BYTE_GAS * len(payload) - (BYTE_GAS - ZERO_BYTE_GAS) * payload.count(0)
     gas += BOUND_GAS * sum(bool(row.max_spent or row.min_received or row.price_e36) for row in program.tokens)
     gas += sum(loan.gas for loan in loans)
     extra, ticks = len(payload) * price.per_byte, 0
@@ -145,4 +146,4 @@ def _crossed(pool: Pool, step: Swap, amount_in: int) -> tuple[int, Pool]:
     except PoolError:
         return 0, pool
     low, high = sorted((pool.tick, after.tick))
-    return sum(low < tick <= high for tick in pool.ladder.ticks), after
+    return bisect_right(pool.ladder.ticks, high) - bisect_right(pool.ladder.ticks, low), after

@@ -6,7 +6,6 @@ python -m scripts.bench.growth POOLS TOKENS     measures one size, prints JSON
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from router.cli.console import say
 from router.errors import RouterError
 from router.plan import Plan
 from router.planner import plan
+from scripts.bench.apart import peak_mib
 from scripts.bench.random_basket import random_basket
 from scripts.bench.random_market import random_market
 from scripts.bench.recorded import ROOT
@@ -52,9 +52,9 @@ def measure(pools: int, tokens: int) -> dict[str, Any]:
     small = random_market(*SMALL, seed=1)
     for seed in range(2):
         plan(small, random_basket(small, seed=seed))
-    program = _peak_mib()
+    program = peak_mib()
     snapshot = random_market(pools, tokens)
-    market = _peak_mib()
+    market = peak_mib()
     made: list[Plan] = []
     spent, refused = [], []
     for seed in range(BASKETS + 1):
@@ -78,7 +78,7 @@ def measure(pools: int, tokens: int) -> dict[str, Any]:
         "legs": statistics.median([len(each.swaps) for each in made]) if made else None,
         "program_mib": program,
         "market_mib": market,
-        "peak_mib": _peak_mib(),
+        "peak_mib": peak_mib(),
         "refused": refused,
     }
 
@@ -135,10 +135,6 @@ def _apart(pools: int, tokens: int) -> dict[str, Any]:
     for reason in answer["refused"]:
         say(f"{pools:,} pools: {reason}", markup=False)
     return answer
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from router.errors import PoolError
 from router.optimiser.book import SHAPES, Basin, Book, Ladder
 from router.optimiser.dual import Goal, solve
-from router.optimiser.kernels import most_profit, respond
+from router.optimiser.kernels import respond
+from router.optimiser.laplacian import Laplacian, dense, diagonal_of, laplacian, times
 from router.optimiser.market import Market, market_of
-from router.optimiser.newton import empty_response, laplacian, laplacian_diagonal, times_laplacian
+from router.optimiser.newton import empty_response
+from router.optimiser.profits import most_profit
 from router.pools.balancer_v2_weighted import BalancerV2WeightedPool
 from router.pools.base import Pool
 from router.pools.uniswap_v3 import UniswapV3Pool
@@ -56,6 +58,10 @@ def at(market: Market, u: Any, *, unit: float = 1.0, blur: float = 0.0, ghost: f
     """(sum of profits, value added by column, response)."""
     net, into = np.empty(market.columns), empty_response(market.arrays)
     return respond(u, market.arrays, unit, blur, ghost, net, into), net, into
+
+
+def laplacian_at(market: Market, u: Any, *, blur: float = 0.0, ghost: float = 0.0) -> Laplacian:
+    return laplacian(u, market.arrays, at(market, u, blur=blur, ghost=ghost)[2])
 
 
 def gains(market: Market, into: Any) -> Any:
@@ -190,7 +196,7 @@ def test_the_gradient_of_the_profits_is_what_the_pools_add(seed: int, ghost: flo
             ahead, behind = (
                 at(market, moved(u, i, sign * STEP), unit=unit, blur=blur, ghost=ghost)[0] for sign in (1, -1)
             )
-            stiff = laplacian_diagonal(u, market.arrays, at(market, u, ghost=1.0)[2]).max()
+            stiff = diagonal_of(laplacian_at(market, u, ghost=1.0), market.columns).max()
             half_a_step_across_a_kink = STEP * (stiff + abs(net[i]))
             assert (ahead - behind) / (2 * STEP) == pytest.approx(
                 net[i], abs=half_a_step_across_a_kink + 1e-15 * depth(market) / STEP
@@ -221,7 +227,7 @@ def priced(seed: int) -> tuple[Market, Any]:
 def test_the_laplacian_is_how_trades_answer_to_prices(seed: int) -> None:
     market, u = priced(seed)
     market = market_of(market.book, replace(market.terms, costs=np.zeros(len(market.book.pools))))
-    matrix = laplacian(u, market.arrays, at(market, u)[2])
+    matrix = dense(laplacian_at(market, u), market.columns)
     size = max(matrix.max(), 1e-300)
     for i in range(market.columns):
         ahead, behind = (gains(market, at(market, moved(u, i, sign * STEP))[2]) for sign in (1, -1))
@@ -234,7 +240,7 @@ def test_the_laplacian_is_how_trades_answer_to_prices(seed: int) -> None:
 def jumps(market: Market, u: Any, i: int) -> bool:
     """Whether the stiffness jumps within a step: an edge of a range, or of a band without trade."""
     ahead, behind = (
-        laplacian(v, market.arrays, at(market, v)[2]) for v in (moved(u, i, STEP), moved(u, i, -STEP))
+        dense(laplacian_at(market, v), market.columns) for v in (moved(u, i, STEP), moved(u, i, -STEP))
     )
     return bool(abs(ahead - behind).max() > 1e-3 * max(ahead.max(), behind.max()))
 
@@ -243,25 +249,31 @@ def jumps(market: Market, u: Any, i: int) -> bool:
 def test_the_laplacian_s_forms_agree(seed: int) -> None:
     """Dense, by its diagonal, and by its product; it is symmetric and, without costs, keeps constants."""
     market, u = priced(seed)
-    into = at(market, u, blur=0.5, ghost=0.2)[2]
-    matrix = laplacian(u, market.arrays, into)
+    whole = laplacian_at(market, u, blur=0.5, ghost=0.2)
+    matrix = dense(whole, market.columns)
     size = max(matrix.max(), 1e-300)
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-12 * size)
-    np.testing.assert_allclose(
-        matrix.diagonal(), laplacian_diagonal(u, market.arrays, into), atol=1e-12 * size
-    )
+    np.testing.assert_allclose(matrix.diagonal(), diagonal_of(whole, market.columns), atol=1e-12 * size)
     x, out = np.random.default_rng(seed).normal(size=market.columns), np.empty(market.columns)
-    weights = np.array([edge(k, u, market, into) for k in range(len(market.ladders))])
-    times_laplacian(x, u, market.arrays, into, weights, out)
+    times(whole, x, out)
     np.testing.assert_allclose(out, matrix @ x, atol=1e-11 * size)
-    free = laplacian(u, market.arrays, at(market, u, ghost=0.2)[2]._replace(bend=np.zeros_like(into.bend)))
+    smooth = at(market, u, ghost=0.2)[2]
+    smooth = smooth._replace(bend=np.zeros_like(smooth.bend))
+    free = dense(laplacian(u, market.arrays, smooth), market.columns)
     np.testing.assert_allclose(free.sum(axis=1), 0, atol=1e-12 * size)
     assert np.linalg.eigvalsh(matrix).min() >= -1e-12 * size * market.columns
 
 
-def edge(k: int, u: Any, market: Market, into: Any) -> float:
-    traded = u[market.arrays.bought[k]] * into.got[k]
-    return float(into.share[k] * into.stiffness[k] + into.bend[k] * traded * traded + into.ghost[k])
+@pytest.mark.parametrize("ghost", [0.0, 0.2])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_response_keeps_nothing_of_what_was_there(seed: int, ghost: float) -> None:
+    market, u = priced(seed)
+    used = empty_response(market.arrays)
+    for each in used:
+        each[:] = 7.0
+    respond(u, market.arrays, 1.0, 0.0, ghost, np.empty(market.columns), used)
+    for again, fresh in zip(used, at(market, u, ghost=ghost)[2], strict=True):
+        np.testing.assert_array_equal(again, fresh)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

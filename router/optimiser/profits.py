@@ -1,0 +1,92 @@
+"""What all pools together earn at given token prices, never understated: the sum that a bound is made of."""
+
+from __future__ import annotations
+
+from math import exp, expm1, log, sqrt
+
+import numpy as np
+
+from router.optimiser.compiled import compiled, inner
+from router.optimiser.kernels import MOST_TOKENS, Arrays, Floats, basin_level, basin_move, ladder_trade
+
+ROUND_OFF = 2e-14
+"""What a profit may be understated by, as a share of what is paid and received for it."""
+
+
+@inner
+def most_after_ticks(
+    ratio: float,
+    u_in: float,
+    u_out: float,
+    begin: int,
+    end: int,
+    cap: float,
+    keep: float,
+    tick_cost: float,
+    edges: Floats,
+    liquidity: Floats,
+    paid: Floats,
+    got: Floats,
+) -> float:
+    """The most that one ladder earns where each edge that is crossed costs `tick_cost`; never understated."""
+    spent, taken, _ = ladder_trade(ratio, begin, end, cap, edges, liquidity, paid, got)
+    received, given = u_out * taken, u_in * spent / keep
+    most = received - given + ROUND_OFF * (received + given)
+    if tick_cost <= 0:
+        return most
+    target, crossed, best = min(sqrt(ratio), cap), 0, 0.0
+    for e in range(begin + 1, end):
+        if edges[e] > target:
+            break
+        received, given = u_out * got[e], u_in * paid[e] / keep
+        best = max(best, received - given + ROUND_OFF * (received + given) - crossed * tick_cost)
+        crossed += 1
+    return max(best, most - crossed * tick_cost)
+
+
+@compiled
+def most_profit(u: Floats, pools: Arrays, unit: float, tick_cost: float) -> float:
+    """The sum over all pools of profit less cost, where positive, never understated.
+
+    Args:
+        tick_cost: numeraire units that crossing one edge of a ladder costs.
+    """
+    sold, bought, keep, cap, cost = pools.sold, pools.bought, pools.keep, pools.cap, pools.cost
+    floor, first, edges, liquidity = pools.floor, pools.first, pools.edges, pools.liquidity
+    before, yielded = pools.paid, pools.got
+    total, depths = 0.0, np.empty(MOST_TOKENS)
+    for k in range(len(sold)):
+        u_in, u_out = u[sold[k]], u[bought[k]]
+        if u_out * keep[k] > u_in * floor[k]:
+            profit = most_after_ticks(
+                u_out * keep[k] / u_in,
+                u_in,
+                u_out,
+                first[k],
+                first[k + 1] - 1,
+                cap[k],
+                keep[k],
+                tick_cost * unit,
+                edges,
+                liquidity,
+                before,
+                yielded,
+            )
+            total += max(0.0, profit - cost[k] * unit)
+    start, keeps, costs, token = pools.start, pools.basin_keep, pools.basin_cost, pools.token
+    value, weight, low, high = pools.value, pools.weight, pools.low, pools.high
+    for b in range(len(keeps)):
+        begin, end = start[b], start[b + 1]
+        trades, level, slack = basin_level(begin, end, keeps[b], u, token, value, weight, low, high, depths)
+        if not trades:
+            continue
+        fee, size = log(keeps[b]), exp(level)
+        profit = size * slack
+        for e in range(begin, end):
+            worth, depth = u[token[e]] * value[e], depths[e - begin]
+            down, up = level - depth, level + fee - depth
+            change, _, paid = basin_move(level, fee, depth, low[e], high[e])
+            gain = -worth * expm1(change) / (keeps[b] if paid else 1.0)
+            profit += gain + ROUND_OFF * (abs(gain) + size * weight[e] * (abs(down) + abs(up)))
+        total += max(0.0, profit - costs[b] * unit)
+    return total
