@@ -27,8 +27,8 @@ contracts: build/contracts/.ready ## Compile the contracts with Brownie
 demo: setup contracts ## Run the main job on a local chain: drift, plan, simulate, send, verify
 	rebalance demo --report build/demo/report.json
 
-test: setup contracts build/olps/.ready ## Run every test
-	pytest -q
+test: setup contracts build/olps/.ready ## Run every test, on all cores
+	pytest -q -n auto --dist loadfile
 	brownie test tests/brownie -p no:cacheprovider
 
 explore: setup ## Run the property tests on examples never tried before
