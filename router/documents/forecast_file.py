@@ -96,7 +96,7 @@ def _trial(name: str, card: Scorecard) -> TrialEntry:
 def _rounded(correlations: Floats) -> Floats:
     """With as few decimals as leave it a matrix of correlations."""
     for places in range(PLACES, MOST_PLACES):
-        rounded: Floats = np.round(correlations, places)
+        rounded: Floats = np.round(correlations, places) + 0.0  # no -0
         if np.linalg.eigvalsh(rounded)[0] >= -MOST_NEGATIVE:
             return rounded
     return correlations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -132,14 +131,3 @@ def test_a_missing_price_is_refused_or_repaired_and_told(
     done = CliRunner().invoke(group, arguments(str(path), "--model", "ewma", "--repair"))
     assert done.exit_code == 0
     assert "repairs of the prices" in done.stderr
-
-
-@pytest.mark.parametrize("missing", ["scipy.special", "pandas", "sklearn.covariance"])
-def test_a_missing_library_says_what_to_install(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, prices: str, missing: str
-) -> None:
-    for name in ("router.strategy.trials", "router.strategy.forecasts", "router.strategy.scores"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setitem(sys.modules, missing, None)
-    found = refusal(capsys, arguments(prices, "--model", "ewma"))
-    assert 'pip install "atomic-rebalance[strategy]"' in found["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tomllib
 from decimal import Decimal
@@ -10,14 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from router.cli.main import group, run
+from router.documents.portfolio_file import load_portfolio_file
 from router.documents.schemas import export_schemas
+from router.documents.snapshot_file import load_snapshot
 from router.strategy.target_rules import RULES
 from tests.unit.cli.test_forecast import price_file
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 SCHEMA = export_schemas()["targets"]
 NEEDS = {
     "market_cap": ("--capitals", "WETH=4e11,WBTC=2e12"),
@@ -92,6 +97,34 @@ def test_limits_are_kept_and_cash_has_one_only_where_it_is_named(prices: str) ->
     assert stepped["targets"]["WETH"] == "0.75"
 
 
+def test_both_tables_make_a_portfolio_file(tmp_path: Path) -> None:
+    """Pasted below the head of one, with the example prices."""
+    prices = ("--prices", str(EXAMPLES / "prices.csv"))
+    targets = (
+        "targets",
+        *prices,
+        "--rule",
+        "inverse_volatility",
+        "--cash-asset",
+        "USDC",
+        "--cash-weight",
+        "0.2",
+    )
+    tables = [
+        CliRunner().invoke(group, words, catch_exceptions=False).stdout
+        for words in (targets, ("forecast", *prices, "--model", "ewma"))
+    ]
+    head = 'owner = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"\n[holdings]\nWETH = "100"\n'
+    (tmp_path / "portfolio.toml").write_text("\n".join([head, *tables]))
+    market = load_snapshot(EXAMPLES / "market.json")
+    file = load_portfolio_file(tmp_path / "portfolio.toml")
+    portfolio, discipline = file.resolve(market), file.discipline(market)
+    assert discipline is not None
+    assert len(discipline.volatility) == 2
+    covariance = discipline.covariance(list(portfolio.targets_wad), market.numeraire)
+    assert (np.diag(covariance) > 0).sum() == 2
+
+
 def test_runs_repeat(prices: str) -> None:
     words = arguments(prices, "momentum", "--base", "maximum_diversification")
     assert len({json.dumps(document_of(words)) for _ in range(2)}) == 1
@@ -147,12 +180,14 @@ def test_twins_are_refused_by_rules_that_need_a_covariance(
 
 
 @pytest.mark.parametrize(
-    ("missing", "rule"),
-    [("pandas", "equal"), ("sklearn.covariance", "equal"), ("skfolio.optimization", "risk_parity")],
+    ("command", "missing"), [("targets", "pandas"), ("targets", "skfolio"), ("forecast", "scipy")]
 )
-def test_a_missing_library_says_what_to_install(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, prices: str, missing: str, rule: str
-) -> None:
-    monkeypatch.setitem(sys.modules, missing, None)
-    found = refusal(capsys, arguments(prices, rule))
-    assert 'pip install "atomic-rebalance[strategy]"' in found["message"]
+def test_a_missing_library_says_what_to_install(prices: str, command: str, missing: str) -> None:
+    """In a process of its own, which has loaded none of them yet."""
+    words = [command, "--prices", prices, "--json"]
+    words += ["--rule", "risk_parity"] if command == "targets" else ["--model", "ewma"]
+    code = f"import sys; sys.modules[{missing!r}] = None; from router.cli.main import run\n"
+    code += f"sys.exit(run({words!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert 'pip install "atomic-rebalance[strategy]"' in json.loads(done.stdout)["message"]

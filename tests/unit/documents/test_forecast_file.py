@@ -61,3 +61,5 @@ def test_one_asset_has_no_table_of_correlations() -> None:
 def test_no_figure_is_written_with_an_exponent() -> None:
     model = discipline_model(trials(np.array([[1, 1e-4], [1e-4, 1]])))
     assert model.correlations == {"WETH/stETH": "0.0001"}
+    tiny = discipline_model(trials(np.array([[1, -1e-5], [-1e-5, 1]])))
+    assert tiny.correlations == {"WETH/stETH": "0"}
