@@ -39,7 +39,7 @@ def test_a_token_without_a_volatility_is_named() -> None:
 
 def test_correlations_that_no_returns_have_are_refused() -> None:
     three = Discipline(3.0, 30.0, {**BOTH, USD: 0.2}, correlation=-0.9)
-    with pytest.raises(InputError, match="smallest eigenvalue is -0.8"):
+    with pytest.raises(InputError, match=r"smallest eigenvalue is -0\.8"):
         three.covariance([ETH, BTC, USD])
     assert three.covariance([ETH, BTC]).shape == (2, 2)
 
