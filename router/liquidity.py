@@ -8,7 +8,7 @@ market that the planner itself limits, so that a plan under `max_depth_bps` is w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, log1p, sqrt
@@ -110,7 +110,11 @@ def pool_depths(pools: Iterable[Pool]) -> dict[tuple[Address, Address], float]:
     """Raw units in, fee included, that move a pool's price by DEPTH_MOVE, by (pool, token in); in a pool of
     more than two tokens, the price of that token against all others. All there is, where that is less.
     Directions in which nothing can be sold are missing."""
-    book = Book.of(pools)
+    return depths_of(Book.of(pools))
+
+
+def depths_of(book: Book, tokens: Collection[Address] | None = None) -> dict[tuple[Address, Address], float]:
+    """As `pool_depths`, of the pools of a book, and of these tokens in alone where some are named."""
     every = np.ones(len(book.tokens))
     terms = Terms(
         prices=every,
@@ -124,7 +128,9 @@ def pool_depths(pools: Iterable[Pool]) -> dict[tuple[Address, Address], float]:
     )
     market = market_of(book, terms)
     arrays, found = market.arrays, {}
-    for k, ladder in enumerate(market.ladders):
+    asked = np.array([tokens is None or token in tokens for token in book.tokens], dtype=np.bool_)
+    for k in map(int, np.flatnonzero(asked[book.sold[market.ladders]])):
+        ladder = market.ladders[k]
         edges = np.minimum(arrays.edges[arrays.first[k] : arrays.first[k + 1]], arrays.cap[k])
         depth = arrays.liquidity[arrays.first[k] : arrays.first[k + 1] - 1] @ np.diff(edges)
         found[book.pools[book.ladder_pool[ladder]].address, book.tokens[book.sold[ladder]]] = float(
@@ -132,7 +138,10 @@ def pool_depths(pools: Iterable[Pool]) -> dict[tuple[Address, Address], float]:
         )
     for k, basin in enumerate(market.basins):
         for e in range(arrays.start[k], arrays.start[k + 1]):
-            token = book.tokens[book.token[market.entries[e]]]
+            place = book.token[market.entries[e]]
+            if not asked[place]:
+                continue
+            token = book.tokens[place]
             depth = arrays.value[e] * np.expm1(arrays.high[e])
             found[book.pools[book.basin_pool[basin]].address, token] = float(depth / arrays.basin_keep[k])
     return {key: depth for key, depth in found.items() if depth > 0}

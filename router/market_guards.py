@@ -8,13 +8,16 @@ Liquidity: what the plan takes of its pools, and where it leaves them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from math import inf
 
 from router.errors import BrokenMarket, PoolError
-from router.liquidity import check_liquidity, liquidity_use, mid_rate, pool_depths
+from router.liquidity import check_liquidity, depths_of, liquidity_use, mid_rate
 from router.plan import Plan
+from router.planner.universe import book_of
 from router.planner.valuation import Valuation
 from router.portfolio import Guards, Portfolio
 from router.snapshot import Snapshot
@@ -44,11 +47,12 @@ def check_market(
     valuation.check()
     now = datetime.fromtimestamp(snapshot.timestamp, UTC)
     names = _names(valuation)
+    told, owned = pool_prices(valuation, names), portfolio.prices
     readings = [
-        PriceReading(source, name, price, now)
+        PriceReading(OWNER if token in owned else ORACLE, name, float(valuation.price_texts[token]), now)
         for token, name in names.items()
-        for source, price in _sources(valuation, token)
     ]
+    readings += [PriceReading(POOLS, names[token], price, now) for token, price in told.items()]
     limits = FeedLimits(min_sources=guards.min_sources, max_deviation_bps=guards.max_source_deviation_bps)
     return check_prices(names.values(), readings, now, limits, trade_broken_market=trade_broken_market).faults
 
@@ -75,35 +79,24 @@ def _names(valuation: Valuation) -> dict[Address, str]:
     return {token: symbol if symbols.count(symbol) == 1 else token for token, symbol in pairs}
 
 
-def _sources(valuation: Valuation, token: Address) -> Iterator[tuple[str, float]]:
-    own = token in valuation.portfolio.prices
-    yield OWNER if own else ORACLE, float(valuation.price_texts[token])
-    pools = pool_price(valuation.snapshot, valuation.prices, token)
-    if pools is not None:
-        yield POOLS, pools
-
-
-def pool_price(snapshot: Snapshot, prices: Mapping[Address, float], token: Address) -> float | None:
+def pool_prices(valuation: Valuation, tokens: Collection[Address]) -> dict[Address, float]:
     """Numeraire per whole token by the snapshot's pools: the median of their prices, the fees apart, weighted
-    by depth, so that dust beside a deep pool says nothing; None where no pool trades it for a priced token.
-
-    Args:
-        prices: numeraire per raw unit, of what pools trade the token for.
-    """
-    pools = [pool for pool in snapshot.pools if token in pool.tokens]
-    depths = pool_depths(pools)
-    said: list[tuple[float, float]] = []
-    for pool in pools:
-        depth = depths.get((pool.address, token), 0.0)
+    by depth, so that dust beside a deep pool says nothing. Tokens that no pool trades for a priced one are
+    missing."""
+    snapshot, prices = valuation.snapshot, valuation.prices
+    said: dict[Address, list[tuple[float, float]]] = defaultdict(list)
+    for (address, token), depth in depths_of(book_of(valuation), tokens).items():
+        pool = snapshot.pool_by_address[address]
         for other in pool.tokens:
-            if other == token or not depth or not prices.get(other):
-                continue
-            try:
-                said.append((mid_rate(pool, other, token) * prices[other], depth))
-            except (PoolError, ZeroDivisionError):
-                continue
-    price = _weighted_median(said)
-    return None if price is None else price * 10.0 ** snapshot.tokens[token].decimals
+            if other != token and prices.get(other):
+                with suppress(PoolError, ZeroDivisionError):
+                    said[token].append((mid_rate(pool, other, token) * prices[other], depth))
+    found = {}
+    for token in tokens:
+        price = _weighted_median(said[token])
+        if price is not None:
+            found[token] = price * 10.0 ** snapshot.tokens[token].decimals
+    return found
 
 
 def _weighted_median(said: Sequence[tuple[float, float]]) -> float | None:

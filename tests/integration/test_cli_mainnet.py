@@ -19,13 +19,19 @@ USDT, DAI = "0xdac17f958d2ee523a2206206994597c13d831ec7", "0x6b175474e89094c44da
 WBTC, LINK = "0x2260fac5e5542a773aa44fbcfedf7c193bc2c599", "0x514910771af9ca656af840dff83e8264ecf986ca"
 UNI = "0x1f9840a85d5af5bf1d1762f925bdaddc4201f984"
 HELD = {WETH: "300", USDC: "400000", USDT: "300000", DAI: "200000", WBTC: "1"}
+WIDE = {"max_pool_share_bps": 200_000, "max_price_deviation_bps": 4_000}
+"""Its block has little LINK: what is wanted of it takes the pools' price a third up."""
 WANTED = {WETH: "0.2", WBTC: "0.3", USDC: "0.2", LINK: "0.15", UNI: "0.15"}
 
 
 @pytest.mark.skipif(not SNAPSHOT.exists(), reason=f"{SNAPSHOT} is absent")
 def test_five_to_five_assets_as_a_process_and_replayed_from_the_json_alone(tmp_path: Path) -> None:
     portfolio = tmp_path / "portfolio.json"
-    portfolio.write_text(json.dumps({"owner": "0x" + "11" * 20, "holdings": HELD, "targets": WANTED}))
+    asked = {"owner": "0x" + "11" * 20, "holdings": HELD, "targets": WANTED}
+    portfolio.write_text(json.dumps(asked))
+    refused = process("plan", "--snapshot", SNAPSHOT, "--portfolio", portfolio, "--json")
+    assert (refused.code, json.loads(refused.stdout)["error"]) == (4, "DepthExceeded")
+    portfolio.write_text(json.dumps(asked | {"guards": WIDE}))
     done = process("plan", "--snapshot", SNAPSHOT, "--portfolio", portfolio, "--json")
     assert done.code == 0, done.stderr
     document = json.loads(done.stdout)

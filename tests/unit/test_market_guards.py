@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import DepthExceeded, PoolAwayFromOracle, SourcesDisagree, TooFewSources
-from router.market_guards import check_market, check_trade, pool_price
+from router.market_guards import check_market, check_trade, pool_prices
 from router.planner import plan
+from router.planner.valuation import Valuation
 from router.portfolio import Guards
 from router.rebalancer import make_plan
+from router.snapshot import Snapshot
 from router.strategy.feeds import OVERRULED
 from tests.markets import PRICES, SYMBOLS, portfolio, snapshot, token, v2, v3, weighted
 from tests.targets import SLOW
@@ -27,6 +29,11 @@ def dear(symbol: str, factor: float) -> dict[str, str]:
     return prices | {token(symbol): f"{float(prices[token(symbol)]) * factor:.12f}"}
 
 
+def said(market: Snapshot, symbol: str) -> float | None:
+    """What the pools say of a token."""
+    return pool_prices(Valuation(market, OWNER), [token(symbol)]).get(token(symbol))
+
+
 @pytest.mark.parametrize(
     "pool",
     [
@@ -38,14 +45,14 @@ def dear(symbol: str, factor: float) -> dict[str, str]:
 )
 def test_pool_price_is_the_mid_price_without_the_fee(pool: object) -> None:
     market = snapshot([pool])  # type: ignore[list-item]
-    assert pool_price(market, market.unit_prices, token("ETH")) == pytest.approx(2000, rel=2e-3)
+    assert said(market, "ETH") == pytest.approx(2000, rel=2e-3)
 
 
 def test_pool_price_is_none_where_no_pool_trades_it_for_a_priced_token() -> None:
     market = snapshot([v2(0, "USD", "ETH", 1e6), v2(1, "GOV", "BTC", 1e6)])
-    assert pool_price(market, market.unit_prices, token("EUR")) is None
-    unpriced = {each: price for each, price in market.unit_prices.items() if each != token("GOV")}
-    assert pool_price(market, unpriced, token("BTC")) is None
+    assert said(market, "EUR") is None
+    prices = {each: price for each, price in market.prices.items() if each != token("GOV")}
+    assert said(snapshot(market.pools, prices=prices), "BTC") is None
 
 
 @settings(SLOW)
@@ -53,7 +60,7 @@ def test_pool_price_is_none_where_no_pool_trades_it_for_a_priced_token() -> None
 def test_dust_says_nothing_beside_a_deep_pool(skews: list[float]) -> None:
     dust = [v2(place, "USD", "ETH", 1e4, skew=skew) for place, skew in enumerate(skews, 1)]
     market = snapshot([*dust, v2(0, "USD", "ETH", 1e6)])
-    assert pool_price(market, market.unit_prices, token("ETH")) == pytest.approx(2000, rel=1e-6)
+    assert said(market, "ETH") == pytest.approx(2000, rel=1e-6)
 
 
 def test_prices_that_agree_pass_and_so_does_the_numeraire_alone() -> None:
