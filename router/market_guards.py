@@ -21,7 +21,7 @@ from router.planner.universe import book_of
 from router.planner.valuation import Valuation
 from router.portfolio import Guards, Portfolio
 from router.snapshot import Snapshot
-from router.strategy.feeds import FeedLimits, PriceReading, check_prices
+from router.strategy.feeds import FeedLimits, PriceReading, check_prices, require
 from router.tokens import Address
 
 POOLS, OWNER, ORACLE = "the pools", "the owner", "the snapshot"
@@ -31,7 +31,8 @@ POOLS, OWNER, ORACLE = "the pools", "the owner", "the snapshot"
 def check_market(
     snapshot: Snapshot, portfolio: Portfolio, *, trade_broken_market: bool = False
 ) -> tuple[BrokenMarket, ...]:
-    """Holds the prices that a portfolio is valued at to its guards.
+    """Holds the prices that a portfolio is valued at to its guards, and a snapshot to what was seen when it
+    was read.
 
     Args:
         trade_broken_market: overrules every refusal.
@@ -45,6 +46,8 @@ def check_market(
     """
     valuation, guards = Valuation(snapshot, portfolio), portfolio.guards
     valuation.check()
+    seen = tuple(BrokenMarket(f"when the snapshot was read: {text}") for text in snapshot.overruled)
+    require(seen, trade_broken_market=trade_broken_market)
     now = datetime.fromtimestamp(snapshot.timestamp, UTC)
     names = _names(valuation)
     told, owned = pool_prices(valuation, names), portfolio.prices
@@ -54,7 +57,8 @@ def check_market(
     ]
     readings += [PriceReading(POOLS, names[token], price, now) for token, price in told.items()]
     limits = FeedLimits(min_sources=guards.min_sources, max_deviation_bps=guards.max_source_deviation_bps)
-    return check_prices(names.values(), readings, now, limits, trade_broken_market=trade_broken_market).faults
+    checked = check_prices(names.values(), readings, now, limits, trade_broken_market=trade_broken_market)
+    return seen + checked.faults
 
 
 def check_trade(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from router.documents.plan_file import load_plan
 from router.documents.portfolio_file import PortfolioFile
 from router.documents.snapshot_file import snapshot_hash
 from router.encoder import encode
-from router.errors import ChainIdMismatch, Infeasible, InputError
+from router.errors import BrokenMarket, ChainIdMismatch, Infeasible, InputError
 from router.fixed_point import BPS
 from router.plan import Outcome, Plan, PlannedSwap
 from router.portfolio import Portfolio
@@ -33,7 +33,7 @@ from router.program import Program
 from router.replay import replay
 from router.snapshot import Snapshot, price_text_to_e36
 from router.strategy.discipline import Discipline
-from router.strategy.feeds import overruled
+from router.strategy.feeds import OVERRULED, described
 from router.tokens import Address
 from router.wire import EncodingError
 
@@ -144,11 +144,10 @@ def make_plan(
     from router.market_guards import check_market, check_trade
 
     faults = check_market(snapshot, portfolio, trade_broken_market=trade_broken_market)
-    told = (f"prices: {snapshot.price_source}",) if trade_broken_market and snapshot.price_source else ()
     advice = None if discipline is None else advise(snapshot, portfolio, discipline)
     if advice is not None and not advice.decision.trade:
         held = advice.held(advice.judgement, snapshot_hash(snapshot))
-        return _noting(held, *told, *overruled(faults))
+        return _noting(held, *_overruled(faults))
     proposed = planner.plan(
         snapshot,
         portfolio if advice is None else advice.portfolio,
@@ -162,7 +161,11 @@ def make_plan(
     if advice is not None:
         proposed = advice.weighed(proposed)
     faults += check_trade(proposed, snapshot, portfolio.guards, trade_broken_market=trade_broken_market)
-    return _noting(_noting_why_no_payload(proposed), *told, *overruled(faults))
+    return _noting(_noting_why_no_payload(proposed), *_overruled(faults))
+
+
+def _overruled(faults: Iterable[BrokenMarket]) -> Iterator[str]:
+    return (f"{OVERRULED}{text}" for text in described(faults))
 
 
 def _noting(proposed: Plan, *notes: str) -> Plan:

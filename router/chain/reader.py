@@ -30,7 +30,7 @@ from router.documents.snapshot_file import build_snapshot
 from router.documents.snapshot_models import SnapshotFile
 from router.errors import InconsistentAnswer, InputError, MissingCode, RpcFailure, SequencerDown
 from router.snapshot import Snapshot
-from router.strategy.feeds import find_outage, overruled, require
+from router.strategy.feeds import described, find_outage, require
 from router.tokens import Address, Token
 
 AnyPoolAddress = UniswapV2PoolAddress | UniswapV3PoolAddress | BalancerPoolAddress
@@ -58,7 +58,7 @@ def read_snapshot(
         progress: told what is read, calls answered, and calls in all.
         cache_dir: where answers are kept, so that an interrupted read resumes.
         max_feed_age_seconds: of answers of feeds for which the deployment has no heartbeat.
-        trade_broken_market: takes stale prices, and a sequencer that is down; the price source tells it.
+        trade_broken_market: takes stale prices, and a sequencer that is down; the snapshot tells it.
 
     Raises:
         ChainIdMismatch: the node serves another chain.
@@ -146,8 +146,8 @@ def _read(
         for token in tokens.values()
     ]
     source = f"Chainlink feeds at block {view.block.number}" if len(prices) > 1 else "no oracle"
-    source = "; ".join([source, *overruled([*outage, *stale])])
     state = {"tokens": entries, "pools": kept, "lenders": lenders, "price_source": source}
+    state["overruled"] = described([*outage, *stale])
     return _snapshot(view.block, deployment, state)
 
 

@@ -83,6 +83,7 @@ def build_snapshot(file: SnapshotFile, name: str) -> LoadedSnapshot:
         lenders=tuple(lender_from_state(_state(lender)) for lender in file.lenders),
         prices={entry.address: entry.price for entry in file.tokens if entry.price is not None},
         price_source=file.price_source,
+        overruled=file.overruled,
         transfer_tax_bps={
             entry.address: entry.transfer_tax_bps for entry in file.tokens if entry.transfer_tax_bps
         },
@@ -113,6 +114,7 @@ def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
             "native_token": snapshot.native_token,
             "numeraire": snapshot.numeraire,
             "price_source": snapshot.price_source,
+            "overruled": snapshot.overruled,
             "tokens": [_token_entry(snapshot, token) for token in snapshot.tokens.values()],
             "pools": [_pool_entry(snapshot, pool) for pool in snapshot.pools],
             "lenders": [lender.to_state() for lender in snapshot.lenders],

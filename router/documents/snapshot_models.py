@@ -203,6 +203,9 @@ class SnapshotFile(FileModel):
     native_token: AddressText
     numeraire: AddressText
     price_source: str = ""
+    overruled: Annotated[
+        tuple[str, ...], Field(description="faults of the market that were overruled when it was read")
+    ] = ()
     note: str = ""
     tokens: tuple[TokenEntry, ...]
     pools: tuple[PoolEntry, ...] = ()

@@ -126,9 +126,9 @@ def require(faults: Sequence[BrokenMarket], *, trade_broken_market: bool = False
         raise first.along_with(others)
 
 
-def overruled(faults: Iterable[BrokenMarket]) -> tuple[str, ...]:
-    """A sentence for each fault that was overruled."""
-    return tuple(f"{OVERRULED}{type(fault).__name__}: {fault.message}" for fault in faults)
+def described(faults: Iterable[BrokenMarket]) -> tuple[str, ...]:
+    """Each fault by name, with its figures."""
+    return tuple(f"{type(fault).__name__}: {fault.message}" for fault in faults)
 
 
 def find_invalid(reading: PriceReading, now: datetime) -> InvalidPrice | None:

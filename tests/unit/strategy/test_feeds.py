@@ -95,7 +95,7 @@ def test_a_reading_is_stale_only_beyond_its_age() -> None:
     assert isinstance(fault, StalePrice)
     assert (fault.found, fault.limit) == (90_001, 90_000)
     with pytest.raises(StalePrice, match="90001 seconds old, more than 90000"):
-        require(fault)
+        require([fault])
 
 
 def test_each_feed_has_its_own_heartbeat() -> None:
