@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operator import rebalance
+from tests.integration.operator import Workspace, rebalance
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SYNTHETIC = ["as it is", "liquidity halved", "gas times 20"]
@@ -160,3 +160,14 @@ def test_prices_of_other_years_leave_out_the_crashes_and_say_so(portfolio: Path)
     found = stress(portfolio, "--prices", EXAMPLES / "prices.csv", "--like", "DAI=USDC")
     assert set(found["not_run"]) == set(CRASHES)
     assert "2025-01-01 to 2025-12-31" in found["not_run"]["2022-11"]
+
+
+def test_a_portfolio_on_a_chain_with_its_plan(workspace: Workspace) -> None:
+    block = ("--block", str(workspace.net.block_number()))
+    workspace.plan(*block)
+    done = workspace.run("stress", *block, "--plan", workspace.plan_file, "--json")
+    assert done.code == 0, done.stderr
+    rows = {row["scenario"]: row for row in done.document["rows"]}
+    assert "correlation to one" in rows
+    assert rows["as it is"]["plan_holds"] is True
+    assert rows["liquidity halved"]["value_change"] == 0

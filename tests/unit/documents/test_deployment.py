@@ -44,6 +44,8 @@ def test_parse_accepts_the_documented_form() -> None:
         ("pools", "kind", "uniswap_v4", "pools[0].kind"),
         ("pools", "fee", 3000, "pools[0].fee"),
         ("tokens", "decimals", 99, "tokens[0].decimals"),
+        ("tokens", "heartbeat_s", 0, "tokens[0].heartbeat_s"),
+        ("tokens", "heartbeat_s", 3600, "tokens[0]"),
         ("lenders", "address", "0x12", "lenders[0].address"),
         ("factories", "fee_pips", [], "factories[0].fee_pips"),
     ],
@@ -54,3 +56,13 @@ def test_parse_refuses_and_says_where(table: str, key: str, value: object, path:
     with pytest.raises(InputError) as caught:
         parse_deployment(file, "localnet.json")
     assert caught.value.path == f"localnet.json: {path}"
+
+
+def test_heartbeats_and_a_sequencer_feed_are_optional() -> None:
+    assert parse_deployment(example()).sequencer_feed is None
+    full = example() | {"sequencer_feed": "0x" + "7" * 40}
+    full["tokens"][1]["heartbeat_s"] = 3600
+    deployment = parse_deployment(full)
+    assert (deployment.sequencer_grace_s, deployment.tokens[1].heartbeat_s) == (3600, 3600)
+    with pytest.raises(InputError, match="sequencer_grace_s"):
+        parse_deployment(full | {"sequencer_grace_s": -1})
