@@ -123,7 +123,7 @@ class UnsortedTimes(PriceSeriesError):  # noqa: N818
     """A row that is earlier than the one before it."""
 
 
-class MixedTimeZones(PriceSeriesError):
+class MixedTimeZones(PriceSeriesError):  # noqa: N818
     """Some times carry a zone and some do not, or they carry several."""
 
 

@@ -18,9 +18,7 @@ class JudgementEntry(FileModel):
     explanation: str
     aim: Annotated[str, Field(description="target, edge, part or none")]
     traded: tuple[AddressText, ...]
-    landing: Annotated[
-        dict[AddressText, DecimalText], Field(description="weights after costs")
-    ]
+    landing: Annotated[dict[AddressText, DecimalText], Field(description="weights after costs")]
     risk_aversion: Number
     horizon_days: Number
     avoided_bps: Annotated[Number, Field(description="of tracking-error cost")]

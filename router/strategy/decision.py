@@ -192,8 +192,12 @@ class Decision:
     @property
     def _needs(self) -> str:
         """The drift that pays, by the program and by the closed form of one dimension."""
-        needed, alone = self.break_even_drift, self.scalar
-        needs = f"pays beyond a drift of {needed:.2%}" if isfinite(needed) else "no drift this way pays"
+        alone = self.scalar
+        try:
+            needed = self.break_even_drift
+            needs = f"pays beyond a drift of {needed:.2%}" if isfinite(needed) else "no drift this way pays"
+        except Unsolved:
+            needs = "what drift would pay was not found"
         needs = f"{needs}, now {self.drift:.2%}"
         if not isfinite(alone.trigger):
             return needs

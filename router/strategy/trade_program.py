@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -98,22 +99,27 @@ def cheapest_trade(
         InfeasibleWeights: no trade keeps the limits within the depth there is.
         Unsolved: the solver gave no answer, or one that does not add up.
     """
-    cp = _cvxpy()
     unit = max(float(np.abs(problem.deviations).max()), _most_broken(problem))
     if not unit:
         return np.zeros(len(problem.weights))
     program = _posed(problem, unit, allowed)
     tries = [settings] if settings or solver != "CLARABEL" else TRIES
+    for tried in tries[:-1]:
+        with suppress(Unsolved):
+            return _solved(problem, program, unit, solver, tried)
+    return _solved(problem, program, unit, solver, tries[-1])
+
+
+def _solved(
+    problem: TradeProblem, program: _Program, unit: float, solver: str, settings: Mapping[str, Any]
+) -> Floats:
+    cp = _cvxpy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # inaccurate answers, which are checked below
-        for place, tried in enumerate(tries):
-            try:
-                program.problem.solve(solver=solver, warm_start=False, **tried)
-            except cp.SolverError as error:
-                if place == len(tries) - 1:
-                    raise Unsolved(f"{solver} failed: {error}") from error
-            else:
-                break
+        try:
+            program.problem.solve(solver=solver, warm_start=False, **settings)
+        except cp.SolverError as error:
+            raise Unsolved(f"{solver} failed: {error}") from error
     status = program.problem.status
     if status in ("infeasible", "infeasible_inaccurate"):
         broken = ", ".join(problem.broken)
