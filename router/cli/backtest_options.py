@@ -6,15 +6,14 @@ import click
 
 from router.backtest import FeeConvention
 from router.backtest.sweep import Backend
+from router.cli.price_flags import PRICE_FLAGS
 from router.cli.settings import FILE, Function, json_option
 
 _option = click.option
 _AMOUNT = click.FloatRange(0)
 
 _OPTIONS = (
-    _option("--prices", type=FILE, required=True, help="CSV or Parquet file, one row per time."),
-    _option("--columns", help="Price columns, as BTC_close,... or BTC=BTC_close,...; default: all numbers."),
-    _option("--time-column", help="Default: the first that is called as times are."),
+    *PRICE_FLAGS,
     _option("--targets", required=True, help="BTC=0.4,ETH=0.3,...; cash gets what they leave."),
     _option(
         "--policy",
@@ -45,10 +44,6 @@ _OPTIONS = (
     _option("--portfolio", type=FILE, help="Whose rules and size the pools' costs are measured for."),
     _option("--initial", type=float, default=1_000_000.0, show_default=True, help="Numeraire at the start."),
     _option("--gamma", type=float, default=3.0, show_default=True, help="Risk aversion of the objective."),
-    _option("--from", "start", metavar="TIME", help="First row, such as 2021-01-01."),
-    _option("--to", "end", metavar="TIME", help="Last row, a day without a time to its end."),
-    _option("--repair", is_flag=True, help="Repair faults of the prices and count them, not refuse them."),
-    _option("--keep-jumps", is_flag=True, help="Large changes from one row to the next are real."),
     _option(
         "--sweep",
         multiple=True,

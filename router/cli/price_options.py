@@ -1,4 +1,4 @@
-"""The flags that name recorded prices, and what they say."""
+"""Recorded prices, from the flags that name them."""
 
 from __future__ import annotations
 
@@ -7,29 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import numpy.typing as npt
 
 from router.backtest import Prices, load_prices
 from router.cli.backtest_inputs import strategy_extra, window
 from router.cli.console import say
-from router.cli.settings import FILE
-
-_option = click.option
-_OPTIONS = (
-    _option("--prices", type=FILE, required=True, help="CSV or Parquet file, one row per time."),
-    _option(
-        "--columns",
-        help="Price columns, as WETH=ETH_close,...; assets are called as the portfolio file calls them. "
-        "Default: all numbers.",
-    ),
-    _option("--time-column", help="Default: the first that is called as times are."),
-    _option("--from", "start", metavar="TIME", help="First row, such as 2021-01-01."),
-    _option("--to", "end", metavar="TIME", help="Last row, a day without a time to its end."),
-    _option("--repair", is_flag=True, help="Repair faults of the prices and count them, not refuse them."),
-    _option("--keep-jumps", is_flag=True, help="Large changes from one row to the next are real."),
-)
+from router.cli.price_flags import PRICE_FLAGS
 
 
 def price_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -56,7 +40,7 @@ def price_options(command: Callable[..., None]) -> Callable[..., None]:
             say(f"note: {detail}", markup=False)
         command(prices=window(loaded, start, end), source=prices.name, **others)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed(PRICE_FLAGS):
         with_prices = option(with_prices)
     return with_prices
 
