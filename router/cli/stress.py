@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 FALL = "correlation to one"
 FALL_DAYS, FALL_DEVIATIONS = 10, 3
-"""Ten days, and three standard deviations: the horizon and the multiple of the Basel market-risk rules."""
+"""Of a common fall: how long, and how many standard deviations of that time."""
 
 
 @dataclass(frozen=True, slots=True)
