@@ -156,10 +156,13 @@ def _estimate(rows: Floats, kind: CovarianceKind, half_life: float) -> Floats:
     if kind is CovarianceKind.SAMPLE:
         return np.atleast_2d(np.cov(rows, rowvar=False))
     if kind is CovarianceKind.SHRUNK:
+        from sklearn import config_context
         from sklearn.covariance import ledoit_wolf
 
         deviations = rows.std(axis=0, ddof=1)
-        correlations, _ = ledoit_wolf((rows - rows.mean(axis=0)) / deviations, assume_centered=True)
+        standardised = (rows - rows.mean(axis=0)) / deviations
+        with config_context(assume_finite=True, skip_parameter_validation=True):  # checked above
+            correlations, _ = ledoit_wolf(standardised, assume_centered=True)
         # Of standardised rows the variances are all (rows - 1) / rows; shrinking leaves them equal.
         return np.asarray(correlations / correlations[0, 0] * np.outer(deviations, deviations))
     from skfolio.moments import EWCovariance, RegimeAdjustedEWCovariance
