@@ -54,6 +54,8 @@ class DefaultPolicy:
             self._region = Region.of(targets[active], covariance, observation.risk_aversion, closed=closed)
             self._estimated = observation.row
         deviations = (observation.weights - targets)[active]
+        if self._region.holds(deviations, observation.costs.fee_rate):
+            return None
         # What the whole way to the target costs per unit of value, by asset.
         rates = observation.costs.rates(self._names, -deviations * observation.nav)
         farthest = self._names[int(np.abs(deviations).argmax())]  # trades surely

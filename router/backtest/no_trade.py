@@ -58,6 +58,11 @@ class Region:
         rates = moves @ covariance @ moves.T
         return cls(basis, _shape(risk_aversion / 2 * basis.T @ covariance @ basis, rates))
 
+    def holds(self, deviations: Floats, least_rate: float) -> bool:
+        """Whether no trade pays that costs at least this per unit of value: the trigger under fees alone is
+        the smaller one."""
+        return self._curvature(deviations) ** 2 <= least_rate * float(np.abs(deviations).sum()) / 8
+
     def band(self, deviations: Floats, fee_rates: Floats, fixed_cost: float) -> Band | None:
         """Trigger and landing along the ray from the target, as lengths of `deviations`; None where they are
         surely within. The figures of cost in it mean nothing.
