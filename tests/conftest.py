@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,9 @@ from router.localnet import Localnet, start_localnet
 
 collect_ignore = ["brownie"]
 """That tier needs Brownie's plugin, which is off here: `brownie test` runs it."""
+
+os.environ.pop("COLUMNS", None)
+"""Workers of pytest-xdist are told the width of a terminal; tables are to be as in a pipe."""
 
 settings.register_profile("same", derandomize=True)
 settings.register_profile("explore", print_blob=True)

@@ -122,6 +122,12 @@ def status_command(
             resolved = read_portfolio(session.chain, file, market)
         # The last block of a chain that mines on demand may be hours old.
         clock = max(market.timestamp, int(time.time()))
+    from router.strategy.trade_program import can_weigh
+
+    discipline = file.discipline(market)
+    if discipline is not None and not can_weigh():
+        say("note: whether a trade pays is not told: pip install 'atomic-rebalance[strategy]'", markup=False)
+        discipline = None
     from router.status import look, status_file  # with the planner's numerics, which take long to load
 
     with machine_code():
@@ -130,7 +136,7 @@ def status_command(
             market,
             resolved,
             file.triggers(market),
-            discipline=file.discipline(market),
+            discipline=discipline,
             now=now,
             journal=journal,
         )

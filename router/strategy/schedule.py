@@ -95,7 +95,7 @@ class Cron:
 
     Raises:
         InputError: not five fields, a value out of range, a random or hashed field, an expression that never
-            comes, an unknown zone, or no croniter (extra `strategy`).
+            comes, or an unknown zone.
     """
 
     expression: str
@@ -186,12 +186,8 @@ def _walls(expression: str, start: datetime, back: bool = False) -> Iterator[dat
     Raises:
         InputError: with the first, for what croniter refuses.
     """
-    try:
-        from croniter import CroniterBadDateError, CroniterError, croniter
-    except ImportError:
-        raise InputError(
-            "a cron schedule needs croniter: pip install 'atomic-rebalance[strategy]'", path="cron"
-        ) from None
+    from croniter import CroniterBadDateError, CroniterError, croniter
+
     try:
         times = croniter(expression, start)
     except (CroniterError, ValueError) as error:

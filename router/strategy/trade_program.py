@@ -16,12 +16,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from router.errors import InfeasibleWeights, Unsolved
+from router.errors import InfeasibleWeights, InputError, Unsolved
 from router.strategy.costs import CostCurve, Floats
 from router.strategy.trade_problem import TradeProblem
 
@@ -48,8 +49,22 @@ class _Program:
     parameters: dict[str, Any]
 
 
+def can_weigh() -> bool:
+    """Whether the libraries of the `strategy` extra that programs need are there."""
+    return all(find_spec(name) for name in ("cvxpy", "clarabel", "scipy"))
+
+
 def _cvxpy() -> Any:
-    """Loaded when it is needed, which takes seconds."""
+    """Loaded when it is needed, which takes seconds.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if not can_weigh():
+        raise InputError(
+            "weighing a trade needs cvxpy: pip install 'atomic-rebalance[strategy]', or plan with --anyway",
+            path="discipline",
+        )
     return importlib.import_module("cvxpy")
 
 

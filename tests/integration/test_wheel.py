@@ -71,6 +71,11 @@ def test_it_plans_decodes_and_simulates_outside_the_checkout(
     decoded = json.loads(run(rebalance, "decode", plan, "--json", folder=tmp_path))
     assert decoded["payload"] == json.loads(plan.read_text())["payload"]
     on_chain = tmp_path / "on-chain.json"
-    run(rebalance, "plan", "--config", workspace.config, "--out", on_chain, folder=tmp_path)
+    status = json.loads(run(rebalance, "status", "--config", workspace.config, "--json", folder=tmp_path))
+    assert (status["due"], status["judgement"]) == (True, None)
+    with pytest.raises(AssertionError, match=r"needs cvxpy: pip install 'atomic-rebalance\[strategy\]'"):
+        run(rebalance, "plan", "--config", workspace.config, folder=tmp_path)
+    asked = ("plan", "--anyway", "--config", workspace.config, "--out", on_chain)
+    run(rebalance, *asked, folder=tmp_path)
     simulated = run(rebalance, "simulate", on_chain, "--config", workspace.config, "--json", folder=tmp_path)
     assert json.loads(simulated)["equal"]
