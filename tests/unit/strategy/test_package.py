@@ -3,7 +3,18 @@
 import subprocess
 import sys
 
-HEAVY = ["arch", "croniter", "cvxpy", "matplotlib", "pandas", "quantstats", "scipy", "skfolio", "sklearn"]
+HEAVY = [
+    "arch",
+    "croniter",
+    "cvxpy",
+    "matplotlib",
+    "pandas",
+    "quantstats",
+    "scipy",
+    "skfolio",
+    "sklearn",
+    "vollib",
+]
 
 
 def test_importing_the_floor_loads_no_heavy_library():
