@@ -6,7 +6,7 @@ from math import exp, inf, nan
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import InputError, NotFinite
@@ -43,6 +43,7 @@ def test_the_textbook_option_has_its_price_delta_and_gamma() -> None:
     assert found.gamma == pytest.approx(0.0655453772524785, rel=1e-12)
 
 
+@settings(deadline=None)  # the first example imports the library
 @given(options, spots, rates)
 def test_call_less_put_is_the_discounted_forward(option: Option, spot: float, rate: float) -> None:
     call, put = (
@@ -55,6 +56,7 @@ def test_call_less_put_is_the_discounted_forward(option: Option, spot: float, ra
     assert call.gamma == put.gamma >= 0
 
 
+@settings(deadline=None)  # the first example imports the library
 @given(options, spots, rates)
 def test_delta_and_gamma_are_the_slopes_of_the_value(option: Option, spot: float, rate: float) -> None:
     step = spot * 1e-4
@@ -68,6 +70,7 @@ def test_delta_and_gamma_are_the_slopes_of_the_value(option: Option, spot: float
     )
 
 
+@settings(deadline=None)  # the first example imports the library
 @given(st.lists(options, max_size=4), spots, rates, amounts, amounts)
 def test_a_book_is_the_sum_of_what_it_holds(
     book: list[Option], spot: float, rate: float, held: float, perpetual: float
@@ -157,6 +160,7 @@ def test_the_half_width_is_the_least_of_variance_left_and_fees_taken(
     assert objective(found) < min(objective(found * 0.99), objective(found * 1.01))
 
 
+@settings(deadline=None)  # the first example imports the library
 @given(widths, st.floats(1e2, 1e8), st.floats(0.01, 0.99))
 def test_the_half_width_is_the_band_of_a_weight_in_units_of_the_underlying(
     case: dict[str, float], worth: float, weight: float

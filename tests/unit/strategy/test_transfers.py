@@ -209,7 +209,7 @@ def _best_by_trying_all(holdings: list[Holding], routes: list[Route]) -> tuple[i
     return below, under, cost
 
 
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None)
 @given(cases())
 def test_the_plan_is_the_best_of_all_there_are(case: tuple[list[Holding], list[Route]]) -> None:
     holdings, routes = case
@@ -253,7 +253,7 @@ def inventories(draw: st.DrawFn) -> tuple[list[Holding], list[Route]]:
     return holdings, routes
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(inventories())
 def test_what_holds_for_every_plan(case: tuple[list[Holding], list[Route]]) -> None:
     holdings, routes = case
@@ -290,7 +290,7 @@ def test_what_holds_for_every_plan(case: tuple[list[Holding], list[Route]]) -> N
     assert plan_transfers(list(after.values()), routes) == Transfers()
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(inventories(), st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(case: tuple[list[Holding], list[Route]], random) -> None:
     holdings, routes = case
