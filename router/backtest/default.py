@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 LEAST_HISTORY = 30
 """Returns until a covariance is estimated; before, all assets vary alike with `PRIOR_CORRELATION`."""
-GROWTH = 1.25
+GROWTH = 1.5
 """How much longer the history is each time that it is estimated anew."""
 PRIOR_CORRELATION = 0.5
 SPARE = 0.01

@@ -33,6 +33,7 @@ def run_event_driven(study: Backtest, policy: Policy) -> Ledger:
     tables = study.tables.for_kernel()
     seen = np.full(study.prices.values.shape, np.nan)
     prices, times = _unwritable(seen), np.full(len(values), np.datetime64("NaT"), "datetime64[us]")
+    moments = _unwritable(times)
     units = np.zeros(values.shape[1])
     units[-1] = study.initial
     traded, parts = np.zeros(len(units) - 1), np.zeros(4)
@@ -45,7 +46,7 @@ def run_event_driven(study: Backtest, policy: Policy) -> Ledger:
         nav = sum(held.tolist())
         observation = Observation(
             row=row,
-            times=_unwritable(times)[: row + 1],
+            times=moments[: row + 1],
             prices=prices[: row + 1],
             weights=_unwritable(held / nav),
             targets=targets,

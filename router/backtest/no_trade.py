@@ -21,6 +21,8 @@ Only the shape of S matters: where all volatilities double, M doubles with S, an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +63,8 @@ class Region:
     def holds(self, deviations: Floats, least_rate: float) -> bool:
         """Whether no trade pays that costs at least this per unit of value: the trigger under fees alone is
         the smaller one."""
-        return self._curvature(deviations) ** 2 <= least_rate * float(np.abs(deviations).sum()) / 8
+        size: float = sum(map(abs, deviations.tolist()))
+        return self._curvature(deviations) ** 2 <= least_rate * size / 8
 
     def band(self, deviations: Floats, fee_rates: Floats, fixed_cost: float) -> Band | None:
         """Trigger and landing along the ray from the target, as lengths of `deviations`; None where they are
@@ -97,12 +100,17 @@ class Region:
         length = float(np.sqrt(deviations @ deviations))
         slope = self._curvature(deviations) / length * band.landing
         rate = float(fee_rates @ np.abs(deviations)) / slope
-        root = np.linalg.cholesky(rate * self.shape)
-        factor = np.linalg.solve(root, self.basis.T)
+        root, factor = self._factors[0] * sqrt(rate), self._factors[1] / sqrt(rate)
         free = deviations[: self.basis.shape[1]]
         bounds = np.maximum(fee_rates, 1e-12 * fee_rates.max())
         found = lsq_linear(factor, root.T @ free, (-bounds, bounds), method="bvls", tol=1e-14)
         return np.asarray(factor.T @ (factor @ found.x))
+
+    @cached_property
+    def _factors(self) -> tuple[Floats, Floats]:
+        """(L, L^-1 basis') with L L' = shape."""
+        root = np.asarray(np.linalg.cholesky(self.shape), dtype=np.float64)
+        return root, np.asarray(np.linalg.solve(root, self.basis.T), dtype=np.float64)
 
     def _curvature(self, deviations: Floats) -> float:
         """y'Qy."""

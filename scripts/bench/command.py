@@ -48,6 +48,10 @@ def small_costs(market: Market) -> Section:
     return Section("Files, replay, encoding", "Medians of warm runs.", ("what", "time"), rows)
 
 
+WIDE_GUARDS = "[guards]\nmax_pool_share_bps = 1000000\nmax_price_deviation_bps = 10000\n"
+"""The portfolio is large for some of its tokens' pools."""
+
+
 def whole_command(market: Market) -> Section:
     """`rebalance plan` from nothing, as its own process."""
     targets = "\n".join(f'"{market.addresses[name]}" = "{share}"' for name, share in FIVE_WANTED.items())
@@ -55,7 +59,7 @@ def whole_command(market: Market) -> Section:
     portfolio = WORK / "portfolio.toml"
     portfolio.write_text(
         f'schema = "rebalance-portfolio/1"\nowner = "{OWNER}"\nnumeraire = "USDC"\n'
-        f'gas_price_gwei = "1"\n\n[holdings]\n{holdings}\n\n[targets]\n{targets}\n'
+        f'gas_price_gwei = "1"\n\n[holdings]\n{holdings}\n\n[targets]\n{targets}\n\n{WIDE_GUARDS}'
     )
     command = [str(Path(sys.executable).parent / "rebalance"), "plan", "--json"]
     command += ["--snapshot", str(MAINNET), "--portfolio", str(portfolio)]

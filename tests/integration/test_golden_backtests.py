@@ -132,3 +132,13 @@ def test_one_comparison_holds_every_policy_in_order() -> None:
     study = Backtest(coinbase(), TARGETS)
     names = ["hold", "calendar_30", "default"]
     assert [result.policy for result in compare(study, names)] == names
+
+
+@needs_prices
+def test_the_fee_convention_changes_the_path_of_a_band() -> None:
+    found = [
+        run(Backtest(coinbase(), TARGETS, Costs(0.003), convention, 1e6), "abs_band_0.05")
+        for convention in (FeeConvention.FEE_FROM_CASH, FeeConvention.NET_OF_FEE)
+    ]
+    assert [round(each.final) for each in found] == [2_057_315, 2_092_605]
+    assert [each.rebalances for each in found] == [20, 21]
