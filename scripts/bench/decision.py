@@ -45,7 +45,7 @@ def decision() -> Section:
                 f"{each[name] * 1000:.1f}"
                 for name in ("first", "warm", "slowest", "break_even", "gas_by_asset")
             ),
-            f"{each['trades']} of {RUNS}",
+            f"{each['trades']} of {RUNS + 1}",
         )
         for each in figures
     ]
