@@ -111,7 +111,10 @@ def certify(
         pool_gas=_pool_gas(problem),
         base_gas=base,
         tick_gas=free.terms.tick_cost,
-        proven_net_bound=None if evidence.proven is None else evidence.proven + problem.kept - base,
+        # Branch and bound leaves out what crossing ticks costs, so its bound may be the weaker one.
+        proven_net_bound=None
+        if evidence.proven is None
+        else min(evidence.proven + problem.kept - base, net_bound),
     )
 
 

@@ -212,7 +212,8 @@ def _chosen(problem: Problem, whole: Solution, prove: Prove) -> _Chosen:
         )
         choice, proven = proof.choice, proof.net_bound
         end = "is closed" if proof.complete else "is what time allowed"
-        notes = (f"branch and bound: {proof.nodes} nodes; a gap of {proof.gap * BPS:.4f} bp {end}",)
+        gap = f"a gap of {proof.gap * BPS:.4f} bp, ticks crossed left out, {end}"
+        notes = (f"branch and bound: {proof.nodes} nodes; {gap}",)
     support = choice.support
     market = problem.universe.market.only(support.ladders, support.basins, problem.ends)
     return _Chosen(market, choice.solution, replace(whole, prices=choice.prices), proven, notes)

@@ -147,3 +147,13 @@ def test_bands_of_an_exact_landing_are_where_the_plan_ends() -> None:
     for low, high in made.bands.values():
         assert low <= WAD / 2 <= high or abs(low - WAD / 2) < 1e-6 * WAD
         assert high - low < 1e-6 * WAD
+
+
+def test_what_branch_and_bound_proves_is_no_weaker_where_ticks_cost() -> None:
+    market = snapshot([v3(0, "USD", "ETH", 1e5, width=1), v2(1, "USD", "ETH", 1e6)])
+    owner = portfolio({"USD": 3e4}, {"ETH": 1.0}, gas_price_wei=10**10)
+    told = plan(market, owner, prove=True).certificate
+    assert told is not None
+    assert told.tick_gas > 0
+    assert told.proven_net_bound is not None
+    assert told.proven_net_bound <= told.net_bound
