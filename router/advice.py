@@ -21,7 +21,6 @@ from router.strategy.bands import Band, long_run_band
 from router.strategy.costs import Floats, MarketCost
 from router.strategy.decision import Aim, Decision, decide
 from router.strategy.discipline import Discipline
-from router.strategy.drift import Drift, drift_of
 from router.strategy.portfolio_bands import drifting_weights
 from router.tokens import Address
 
@@ -40,6 +39,7 @@ class Advice:
 
     valuation: Valuation
     discipline: Discipline
+    covariance: Floats
     decision: Decision
 
     @property
@@ -49,15 +49,6 @@ class Advice:
     @property
     def cost(self) -> MarketCost:
         return self.decision.problem.cost
-
-    @cached_property
-    def covariance(self) -> Floats:
-        return self.discipline.covariance(self.tokens, self.valuation.snapshot.numeraire)
-
-    @cached_property
-    def drift(self) -> Drift:
-        problem = self.decision.problem
-        return drift_of(problem.weights, problem.targets, self.covariance, self.decision.nav)
 
     @cached_property
     def bands(self) -> Mapping[Address, Band]:
@@ -209,7 +200,7 @@ def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> 
             break
         sizes |= {size for size in found if min(SIZES) < size < max(SIZES)}
         decision = decided(sizes, left)
-    return Advice(valuation, discipline, decision)
+    return Advice(valuation, discipline, covariance, decision)
 
 
 def _limits(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from router.documents.status_models import (
 )
 from router.fixed_point import BPS
 from router.plan import Judgement
-from router.planner.gas import gas_price_of
+from router.planner.gas import gas_price_of, wei_per_gas
 from router.planner.valuation import Valuation
 from router.portfolio import Portfolio
 from router.snapshot import Snapshot
@@ -51,7 +52,7 @@ class Standing:
     record: Record
     advice: Advice | None
 
-    @property
+    @cached_property
     def drift(self) -> Drift:
         return self.record.observation.drift()
 
@@ -117,15 +118,10 @@ def look(
         [valuation.target(token) for token in valuation.tokens],
         covariance,
         valuation.value(valuation.tradable),
-        gas_price_wei=_gas_price_wei(valuation),
+        gas_price_wei=wei_per_gas(valuation),
         priced_at=(taken,) * len(valuation.tokens),
     )
     return Standing(valuation, spec, tick(spec, state, observation, now or taken), advice)
-
-
-def _gas_price_wei(valuation: Valuation) -> int | None:
-    asked = valuation.portfolio.gas_price_wei
-    return valuation.snapshot.base_fee_wei if asked is None else asked
 
 
 def status_file(standing: Standing) -> StatusFile:

@@ -9,19 +9,19 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from router.errors import GuardRefused, InputError
-from router.strategy.journal import END_SCHEMA, SCHEMA, End, Record, replay
+from router.strategy.journal import End, Record, replay
 from router.strategy.state import TriggerState
 
 Line: TypeAlias = Record | End
 
-_READERS: dict[str, Callable[[str], Line]] = {SCHEMA: Record.of_text, END_SCHEMA: End.of_text}
+_KINDS: dict[str, type[Record] | type[End]] = {each.SCHEMA: each for each in (Record, End)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,10 @@ def _line(data: bytes, where: str) -> Line:
     try:
         text = data.decode()
         schema = json.loads(text)["schema"]
-        reader = _READERS[schema]
+        kind = _KINDS[schema]
     except (ValueError, KeyError, TypeError):
         raise InputError("is no line of a trigger's journal", path=where) from None
     try:
-        return reader(text)
+        return kind.of_text(text)
     except InputError as error:
         raise InputError(error.message, path=f"{where}: {error.path}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -74,8 +75,8 @@ class _Leaf(FileModel):
             raise _refused(error) from None
         return self
 
-    def condition(self, place: str, addresses: Addresses) -> Condition:
-        raise NotImplementedError
+    @abstractmethod
+    def condition(self, place: str, addresses: Addresses) -> Condition: ...
 
 
 class CalendarTrigger(_Leaf):

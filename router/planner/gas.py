@@ -51,10 +51,15 @@ class GasPrice:
         return self.per_gas == 0 == self.per_byte
 
 
+def wei_per_gas(valuation: Valuation) -> int | None:
+    """The portfolio's gas price, or the snapshot's base fee; None where neither is known."""
+    asked = valuation.portfolio.gas_price_wei
+    return valuation.snapshot.base_fee_wei if asked is None else asked
+
+
 def gas_price_of(valuation: Valuation) -> GasPrice:
-    """The portfolio's gas price, or the snapshot's base fee; free, and saying so, where it is unknown."""
-    snapshot, asked = valuation.snapshot, valuation.portfolio.gas_price_wei
-    wei = snapshot.base_fee_wei if asked is None else asked
+    """The same in the numeraire; free, and saying so, where it is unknown."""
+    snapshot, asked, wei = valuation.snapshot, valuation.portfolio.gas_price_wei, wei_per_gas(valuation)
     native = valuation.prices.get(snapshot.native_token, 0.0)
     if wei is None:
         return GasPrice(

@@ -20,10 +20,10 @@ from router.strategy.bands import OneShot
 from router.strategy.break_even import break_even
 from router.strategy.choice import Choice, best_choice
 from router.strategy.costs import Floats, MarketCost
+from router.strategy.discipline import DAYS_PER_YEAR
 from router.strategy.no_trade_region import is_inside
 from router.strategy.trade_problem import ROUNDING, TradeProblem, trade_problem
 
-DAYS_PER_YEAR = 365
 AT_TARGET = 1e-6
 """Distance of a landing from the target, a share of net asset value, that is none."""
 EDGE_SLACK = 1e-6

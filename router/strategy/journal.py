@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self
 
 from router.errors import InputError
 from router.strategy.exact import decode, digest_of, encode, text_of
@@ -23,14 +23,42 @@ from router.strategy.schedule import utc
 from router.strategy.state import TriggerDecision, TriggerState, completed, declined, failed
 from router.strategy.triggers import TriggerSpec
 
-SCHEMA, END_SCHEMA = "rebalance-trigger-record/1", "rebalance-trigger-end/1"
 
-T = TypeVar("T")
+class _Line:
+    """One line of JSON with its own digest, and back."""
+
+    __slots__ = ()
+    SCHEMA: ClassVar[str]
+
+    def to_text(self) -> str:
+        plain = encode(type(self), self)
+        return text_of({"schema": self.SCHEMA, "digest": digest_of(plain), "record": plain})
+
+    @classmethod
+    def of_text(cls, text: str) -> Self:
+        """The record that `to_text` wrote.
+
+        Raises:
+            InputError: of another version, altered, or no record at all; says where.
+        """
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"is no JSON: {error}", path="record") from None
+        if not isinstance(document, dict) or document.keys() != {"schema", "digest", "record"}:
+            raise InputError("should hold schema, digest and record", path="record")
+        if document["schema"] != cls.SCHEMA:
+            raise InputError(f"should be {cls.SCHEMA!r}, is {document['schema']!r}", path="schema")
+        if (found := digest_of(document["record"])) != document["digest"]:
+            raise InputError(f"is {document['digest']!r}, the record's is {found}", path="digest")
+        return decode(cls, document["record"], "record")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Record(_Line):
     """One tick: what went in, and what came out."""
+
+    SCHEMA: ClassVar[str] = "rebalance-trigger-record/1"
 
     spec: TriggerSpec
     before: TriggerState | None
@@ -38,19 +66,6 @@ class Record:
     now: datetime
     decision: TriggerDecision
     after: TriggerState
-
-    def to_text(self) -> str:
-        """One line of JSON with its own digest."""
-        return _sealed(SCHEMA, self)
-
-    @classmethod
-    def of_text(cls, text: str) -> Record:
-        """The record that `to_text` wrote.
-
-        Raises:
-            InputError: of another version, altered, or no record at all; says where.
-        """
-        return _opened(SCHEMA, cls, text)
 
 
 class Ending(StrEnum):
@@ -63,26 +78,15 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class End(_Line):
     """The end of a rebalance that a trigger fired, or that was made by hand."""
+
+    SCHEMA: ClassVar[str] = "rebalance-trigger-end/1"
 
     ending: Ending
     before: TriggerState
     at: datetime
     after: TriggerState
-
-    def to_text(self) -> str:
-        """One line of JSON with its own digest."""
-        return _sealed(END_SCHEMA, self)
-
-    @classmethod
-    def of_text(cls, text: str) -> End:
-        """The record that `to_text` wrote.
-
-        Raises:
-            InputError: of another version, altered, or no record at all; says where.
-        """
-        return _opened(END_SCHEMA, cls, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,25 +147,6 @@ def replay(record: Record | End) -> Replay:
 
 def _states_differ(recorded: TriggerState, replayed: TriggerState) -> list[str]:
     return _differences(encode(TriggerState, recorded), encode(TriggerState, replayed), "after")
-
-
-def _sealed(schema: str, value: Any) -> str:
-    plain = encode(type(value), value)
-    return text_of({"schema": schema, "digest": digest_of(plain), "record": plain})
-
-
-def _opened(schema: str, cls: type[T], text: str) -> T:
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"is no JSON: {error}", path="record") from None
-    if not isinstance(document, dict) or document.keys() != {"schema", "digest", "record"}:
-        raise InputError("should hold schema, digest and record", path="record")
-    if document["schema"] != schema:
-        raise InputError(f"should be {schema!r}, is {document['schema']!r}", path="schema")
-    if (found := digest_of(document["record"])) != document["digest"]:
-        raise InputError(f"is {document['digest']!r}, the record's is {found}", path="digest")
-    return decode(cls, document["record"], "record")
 
 
 def _differences(recorded: Any, replayed: Any, path: str) -> list[str]:

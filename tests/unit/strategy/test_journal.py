@@ -7,7 +7,7 @@ import pytest
 
 from router.errors import InputError
 from router.strategy.exact import digest_of
-from router.strategy.journal import SCHEMA, Record, replay, tick
+from router.strategy.journal import Record, replay, tick
 from router.strategy.schedule import Cron
 from router.strategy.state import arm, completed
 from router.strategy.triggers import AnyOf, Calendar, Gates, Reason, TriggerSpec
@@ -73,7 +73,7 @@ def test_record_of_impossible_values_is_refused_with_its_place():
     ("old", "new", "says"),
     [
         ('"cooldown"', '"fired"', "digest: is"),
-        (SCHEMA, "rebalance-trigger-record/2", "schema: should be"),
+        (Record.SCHEMA, "rebalance-trigger-record/2", "schema: should be"),
         ('"schema"', '"scheme"', "record: should hold schema, digest and record"),
         ("{", "", "record: is no JSON"),
     ],
