@@ -14,7 +14,6 @@ from router.backtest import (
     FeeConvention,
     Impact,
     Result,
-    load_prices,
     policy_of,
     run,
 )
@@ -27,6 +26,7 @@ from router.cli.backtest_inputs import (
     parse_amounts,
     parse_depth,
     parse_grid,
+    read_prices,
     strategy_extra,
     window,
 )
@@ -82,9 +82,7 @@ def backtest_command(
     sets = parameter_sets(_known(policies), grid)
     files = Files(report, tearsheet, png, out)
     files.check(prices)
-    wanted = tuple(each.strip() for each in columns.split(",")) if columns else ()
-    with strategy_extra("prices"):
-        loaded = load_prices(prices, wanted, time=time_column, repair=repair, keep_jumps=keep_jumps)
+    loaded = read_prices(prices, columns, time_column=time_column, repair=repair, keep_jumps=keep_jumps)
     study = Backtest(
         window(loaded, start, end),
         parse_amounts(targets, "targets"),

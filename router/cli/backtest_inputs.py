@@ -9,10 +9,11 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import product
 from math import prod
+from pathlib import Path
 
 import numpy as np
 
-from router.backtest import Prices
+from router.backtest import Prices, load_prices
 from router.errors import InputError, InsufficientHistory, nearest
 
 MOST_VALUES = 1_000_000
@@ -40,6 +41,24 @@ def strategy_extra(path: str) -> Iterator[None]:
             raise
         name = error.name or str(error).splitlines()[0]
         raise InputError(f'needs {name}: pip install "atomic-rebalance[strategy]"', path=path) from None
+
+
+def read_prices(
+    path: Path,
+    columns: str | None,
+    *,
+    time_column: str | None = None,
+    repair: bool = False,
+    keep_jumps: bool = False,
+) -> Prices:
+    """The prices of a file; `columns` as `BTC_close,...` or `BTC=BTC_close,...`, all numbers where None.
+
+    Raises:
+        InputError: as `router.backtest.load_prices`, or a library that it needs is not installed.
+    """
+    wanted = tuple(each.strip() for each in columns.split(",")) if columns else ()
+    with strategy_extra("prices"):
+        return load_prices(path, wanted, time=time_column, repair=repair, keep_jumps=keep_jumps)
 
 
 def parse_amounts(text: str, path: str) -> dict[str, float]:

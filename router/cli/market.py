@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from router.chain.checkup import check_up
 from router.cli.console import leave, print_json, print_table, say
 from router.cli.machine_code import machine_code
 from router.cli.report import graph_option, write_graph
-from router.cli.session import load_market, open_session
+from router.cli.session import load_market, open_session, read_both
 from router.cli.settings import (
     block_option,
     config_option,
@@ -28,12 +27,11 @@ from router.cli.status_view import show_status
 from router.cli.views import money
 from router.documents.outputs import DoctorFile, PoolRow, PoolsFile
 from router.documents.portfolio_file import load_portfolio_file
-from router.documents.snapshot_file import load_snapshot_file, save_snapshot
+from router.documents.snapshot_file import save_snapshot
 from router.errors import ChainError
 from router.fixed_point import PIPS, PRICE_ONE
 from router.pools.base import Pool
 from router.pools.depth import depth_within
-from router.rebalancer import read_portfolio
 from router.snapshot import Snapshot
 
 DEPTH_LOSS = 0.01
@@ -113,15 +111,9 @@ def status_command(
     """
     settings = load_settings(config)
     file = load_portfolio_file(settings.required_path(portfolio, "portfolio"))
-    if snapshot is not None:
-        market = load_snapshot_file(snapshot).snapshot
-        resolved, clock = file.resolve(market), market.timestamp
-    else:
-        with open_session(settings, rpc, deployment) as session:
-            market = session.read(block)
-            resolved = read_portfolio(session.chain, file, market)
-        # The last block of a chain that mines on demand may be hours old.
-        clock = max(market.timestamp, int(time.time()))
+    market, resolved, clock = read_both(
+        settings, file, snapshot=snapshot, rpc=rpc, deployment=deployment, block=block
+    )
     from router.strategy.trade_program import can_weigh
 
     discipline = file.discipline(market)

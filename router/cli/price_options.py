@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from router.backtest import Prices, load_prices
-from router.cli.backtest_inputs import strategy_extra, window
+from router.backtest import Prices
+from router.cli.backtest_inputs import read_prices, window
 from router.cli.console import say
 from router.cli.price_flags import PRICE_FLAGS
 
@@ -31,9 +31,7 @@ def price_options(command: Callable[..., None]) -> Callable[..., None]:
         keep_jumps: bool,
         **others: Any,
     ) -> None:
-        wanted = tuple(each.strip() for each in columns.split(",")) if columns else ()
-        with strategy_extra("prices"):
-            loaded = load_prices(prices, wanted, time=time_column, repair=repair, keep_jumps=keep_jumps)
+        loaded = read_prices(prices, columns, time_column=time_column, repair=repair, keep_jumps=keep_jumps)
         if loaded.repairs.total:
             say(f"{loaded.repairs.total} repairs of the prices")
         for detail in loaded.repairs.details:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from router.cli.console import progress_bar, say
 from router.cli.settings import Settings
+from router.documents.portfolio_file import PortfolioFile
 from router.documents.snapshot_file import load_snapshot_file
-from router.rebalancer import Chain, connect, read_market
+from router.portfolio import Portfolio
+from router.rebalancer import Chain, connect, read_market, read_portfolio
 from router.snapshot import Snapshot
 
 STATE_FOLDER = ".rebalance"
@@ -46,6 +49,30 @@ def load_market(path: Path) -> Snapshot:
     for kind, count in loaded.not_routed.items():
         say(f"note: {count} {kind} pools of {path.name} are not routed")
     return loaded.snapshot
+
+
+def read_both(
+    settings: Settings,
+    file: PortfolioFile,
+    *,
+    snapshot: Path | None,
+    rpc: str | None,
+    deployment: str | None,
+    block: int | None,
+    trade_broken_market: bool = False,
+) -> tuple[Snapshot, Portfolio, int]:
+    """The market, of a file or of a node at a block; the portfolio in it; and the time there.
+
+    That of a file is its own. That of a node is not before now: the last block of a chain that mines on
+    demand may be hours old.
+    """
+    if snapshot is not None:
+        market = load_market(snapshot)
+        return market, file.resolve(market), market.timestamp
+    with open_session(settings, rpc, deployment) as session:
+        market = session.read(block, trade_broken_market=trade_broken_market)
+        owner = read_portfolio(session.chain, file, market)
+    return market, owner, max(market.timestamp, int(time.time()))
 
 
 @contextmanager

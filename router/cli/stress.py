@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.cli.backtest_inputs import strategy_extra
+from router.cli.backtest_inputs import read_prices
 from router.cli.console import print_json, print_table, say
 from router.cli.machine_code import machine_code
-from router.cli.session import load_market, open_session
+from router.cli.session import read_both
 from router.cli.settings import (
     FILE,
     block_option,
@@ -33,7 +33,7 @@ from router.documents.stress_models import StressFile, StressRow, stress_rows
 from router.errors import InputError, InsufficientHistory, nearest
 from router.fixed_point import BPS
 from router.plan import Plan
-from router.rebalancer import read_portfolio, why_not_executable
+from router.rebalancer import why_not_executable
 from router.snapshot import Snapshot
 from router.strategy.discipline import DAYS_PER_YEAR
 from router.strategy.scenarios import (
@@ -129,14 +129,10 @@ def stress_command(
     file = load_portfolio_file(settings.required_path(portfolio, "portfolio"))
     if prices is None and (columns or like or keep_jumps):
         raise InputError("--columns, --like and --keep-jumps go with it", path="prices")
-    recorded = None if prices is None else _load(prices, columns, keep_jumps)
-    if snapshot is not None:
-        market = load_market(snapshot)
-        owner = file.resolve(market)
-    else:
-        with open_session(settings, rpc, deployment) as session:
-            market = session.read(block)
-            owner = read_portfolio(session.chain, file, market)
+    recorded = None if prices is None else read_prices(prices, columns, keep_jumps=keep_jumps)
+    market, owner, _ = read_both(
+        settings, file, snapshot=snapshot, rpc=rpc, deployment=deployment, block=block
+    )
     from router.planner.valuation import Valuation
     from router.shocks import stress_plan  # with the planner's numerics, which take long to load
 
@@ -168,14 +164,6 @@ def stress_command(
         print_json(document.to_json())
     else:
         _show(document, market)
-
-
-def _load(path: Path, columns: str | None, keep_jumps: bool) -> Prices:
-    with strategy_extra("prices"):
-        from router.backtest import load_prices
-
-        wanted = tuple(each.strip() for each in columns.split(",")) if columns else ()
-        return load_prices(path, wanted, keep_jumps=keep_jumps)
 
 
 def _classes(like: Sequence[str], assets: Sequence[str], symbols: Sequence[str]) -> dict[str, str]:

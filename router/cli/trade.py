@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from router.cli.console import leave, print_json, progress_bar, say
 from router.cli.journal import ending
 from router.cli.machine_code import machine_code
 from router.cli.report import report_option, write_report
-from router.cli.session import load_market, open_session
+from router.cli.session import open_session, read_both
 from router.cli.settings import (
     block_option,
     config_option,
@@ -41,7 +40,6 @@ from router.rebalancer import (
     find_payload,
     load_executable,
     make_plan,
-    read_portfolio,
     receipt_report,
     send_plan,
     simulate_plan,
@@ -93,23 +91,23 @@ def plan_command(
     settings = load_settings(config)
     path = settings.required_path(portfolio, "portfolio")
     file = load_portfolio_file(path).overridden(overrides)
-    if snapshot is not None:
-        market, deadline = load_market(snapshot), None
-        resolved = file.resolve(market)
-    else:
-        with open_session(settings, rpc, deployment) as session:
-            market = session.read(block, trade_broken_market=trade_broken_market)
-            resolved = read_portfolio(session.chain, file, market)
-        from router.planner.compose import DEADLINE_SECONDS  # with its numerics, which take long to load
+    market, resolved, now = read_both(
+        settings,
+        file,
+        snapshot=snapshot,
+        rpc=rpc,
+        deployment=deployment,
+        block=block,
+        trade_broken_market=trade_broken_market,
+    )
+    from router.planner.compose import DEADLINE_SECONDS  # with its numerics, which take long to load
 
-        # The last block of a chain that mines on demand may be hours old.
-        deadline = max(market.timestamp, int(time.time())) + DEADLINE_SECONDS
     with machine_code(), _proving(prove) as proving:
         plan = make_plan(
             market,
             resolved,
             balances_are_holdings=file.needs_balances,
-            deadline=deadline,
+            deadline=now + DEADLINE_SECONDS,
             prove=proving,
             discipline=None if anyway else file.discipline(market),
             trade_broken_market=trade_broken_market,
