@@ -75,13 +75,14 @@ def encode(program: Program) -> bytes:
             program.last_block.to_bytes(5, "big"),
             program.min_value_change_e36.to_bytes(32, "big", signed=True),
             len(program.tokens).to_bytes(1, "big"),
-            *(_encode_bounds(bounds) for bounds in program.tokens),
-            *(_encode_step(step, places) for step in program.steps),
+            *(encode_bounds(bounds) for bounds in program.tokens),
+            *(encode_step(step, places) for step in program.steps),
         )
     )
 
 
-def _encode_bounds(bounds: TokenBounds) -> bytes:
+def encode_bounds(bounds: TokenBounds) -> bytes:
+    """What one token adds to the payload."""
     return b"".join(
         (
             _hex(bounds.token),
@@ -94,7 +95,12 @@ def _encode_bounds(bounds: TokenBounds) -> bytes:
     )
 
 
-def _encode_step(step: Step, places: Mapping[Address, int]) -> bytes:
+def encode_step(step: Step, places: Mapping[Address, int]) -> bytes:
+    """What one step adds to the payload.
+
+    Args:
+        places: of the tokens in the program.
+    """
     match step:
         case Pull(token, None):
             return bytes((PULL_OWED, places[token]))

@@ -256,7 +256,7 @@ def _steepest(found: Solution) -> Floats:
         for reach in REACHES:
             prices = np.maximum(found.prices - reach * surplus, floor)
             prices = prices / np.dot(wanted, prices)
-            value = float(np.dot(held, prices) + most_profit(prices, arrays, 0.0, 0.0))
+            value = float(np.dot(held, prices) + most_profit(prices, arrays, 0.0))
             if value < least:
                 best, least = prices, value
     return best
@@ -278,9 +278,7 @@ def bound(market: Market, held: Floats, prices: Floats, unit: float) -> float:
         prices: any positive multiples of the reference prices, by column.
         unit: least that one unit of value costs at them.
     """
-    worth = float(np.dot(held, prices)) + float(
-        most_profit(prices, market.arrays, unit, market.terms.tick_cost)
-    )
+    worth = float(np.dot(held, prices)) + float(most_profit(prices, market.arrays, unit))
     return worth / unit * (1 + MARGIN)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,51 +14,62 @@ from router.optimiser.subset import (
     BLURS,
     FAINT,
     FINE_BLURS,
-    FREE,
-    OUT,
-    PAID,
     STALLED,
     Relaxed,
     Settled,
-    States,
-    Units,
     reachable,
     relax,
     settle,
     surpluses,
-    units_of,
 )
+from router.optimiser.units import FREE, OUT, PAID, States, Units, closed, reached, units_of
+
+FARTHER = 0.02
+"""How much farther than at the prices given, as a share of the root of the price, ladders may have to go and
+still find a unit for every edge that they cross."""
 
 
 @dataclass(frozen=True, eq=False)
 class Instance:
     """Attributes:
     ends: tokens of the book that are held or wanted.
+    reach: by ladder of the book, how many of its crossings are units.
     """
 
     market: Market
     goal: Goal
     ends: Ints
+    reach: Ints
+
+    @classmethod
+    def near(cls, market: Market, goal: Goal, ends: Ints, prices: Floats) -> Instance:
+        """With units for what may be crossed near some prices, by column."""
+        reach = np.zeros(len(market.book.sold), dtype=np.int64)
+        if market.terms.tick_cost > 0:
+            reach[market.ladders] = reached(market.arrays, prices, FARTHER)
+        return cls(market, goal, ends, reach)
 
     @cached_property
     def units(self) -> Units:
-        return units_of(self.market)
+        return units_of(self.market, self.reach)
 
     @cached_property
     def pools(self) -> Ints:
-        """By unit, its place among the book's pools."""
+        """By unit, the place of its pool in the book."""
         market, book = self.market, self.market.book
-        return np.unique(np.concatenate([book.ladder_pool[market.ladders], book.basin_pool[market.basins]]))
+        places = np.concatenate([book.ladder_pool[market.ladders], book.basin_pool[market.basins]])
+        distinct: Ints = np.unique(places)
+        return distinct[self.units.pool]
 
     @cached_property
     def touches(self) -> Flags:
-        """By unit and column, whether the unit trades what stands in the column."""
-        touches = np.zeros((len(self.pools), self.market.columns), dtype=np.bool_)
+        """By unit and column, whether the unit's pool trades what stands in the column."""
         arrays, units = self.arrays, self.units
+        touches = np.zeros((int((units.above < 0).sum()), self.market.columns), dtype=np.bool_)
         touches[units.ladder, arrays.sold] = True
         touches[units.ladder, arrays.bought] = True
         touches[np.repeat(units.basin, np.diff(arrays.start)), arrays.token] = True
-        return touches
+        return touches[units.pool]
 
     @property
     def arrays(self) -> Arrays:
@@ -69,20 +80,30 @@ class Instance:
         return self.units.cost
 
     def state(self, chosen: Ints | Flags) -> States:
-        """Only these units."""
-        state = np.full(len(self.pools), OUT)
+        """Only these units, as far as those above them are among them."""
+        state = np.full(len(self.costs), OUT)
         state[chosen] = PAID
-        return state
+        gone: States = closed(self.units, np.where(state == PAID, FREE, OUT))
+        return np.where(gone == OUT, OUT, PAID)
 
-    def state_of(self, ladders: Ints, basins: Ints) -> States:
-        """Only the pools of these ladders and basins of the book."""
-        book = self.market.book
-        chosen = np.concatenate([book.ladder_pool[ladders], book.basin_pool[basins]])
-        return self.state(np.isin(self.pools, chosen))
+    def state_of(self, pools: Ints) -> States:
+        """Only these pools (units), with all their crossings."""
+        return self.state(np.isin(self.units.pool, pools))
+
+    def state_within(self, support: Market) -> States:
+        """Only the pools of a market of the same book, as far as those may go."""
+        book, most = support.book, support.terms.crossings
+        pools = np.concatenate([book.ladder_pool[support.ladders], book.basin_pool[support.basins]])
+        chosen = np.isin(self.pools, pools)
+        if most is not None:
+            begin, ladders = self.units.crossing, self.market.ladders
+            crossed = np.arange(begin[0], begin[-1]) - np.repeat(begin[:-1], np.diff(begin))
+            chosen[begin[0] :] &= crossed < np.repeat(most[ladders], np.diff(begin))
+        return self.state(chosen)
 
     @cached_property
     def all_free(self) -> States:
-        return np.full(len(self.pools), FREE)
+        return np.full(len(self.costs), FREE)
 
     def settle(self, state: States, start: Floats) -> Settled:
         return settle(self.arrays, self.units, state, self.goal.held, self.goal.wanted, start)
@@ -107,8 +128,9 @@ class Instance:
         )
         return again if again.bound < found.bound else found
 
-    def surpluses(self, prices: Floats) -> Floats:
-        return surpluses(self.arrays, self.units, prices)
+    def surpluses(self, prices: Floats, state: States | None = None) -> Floats:
+        """Of every unit, or of what a state leaves."""
+        return surpluses(self.arrays, self.units, self.all_free if state is None else state, prices)
 
     def columns_of(self, market: Market) -> Ints:
         """Columns of this instance that one of fewer pools keeps, in its order."""
@@ -117,15 +139,21 @@ class Instance:
         columns[market.column[kept]] = self.market.column[kept]
         return columns
 
-    def narrowed(self, units: Flags) -> Instance:
-        """Only these units."""
-        market = self.market.only(
-            self.market.ladders[units[self.units.ladder]],
-            self.market.basins[units[self.units.basin]],
-            self.ends,
-        )
-        columns = self.columns_of(market)
-        return Instance(market, Goal(self.goal.held[columns], self.goal.wanted[columns]), self.ends)
+    def narrowed(self, chosen: Flags) -> Instance:
+        """Only these units; those above them must be among them."""
+        units, market, terms = self.units, self.market, self.market.terms
+        few = market.only(market.ladders[chosen[units.ladder]], market.basins[chosen[units.basin]], self.ends)
+        reach = self.reach
+        if terms.tick_cost > 0:
+            before = np.concatenate([[0], np.cumsum(chosen)])[units.crossing]
+            kept, whole = np.diff(before), np.diff(before) == np.diff(units.crossing)
+            every = np.diff(market.book.first)
+            most = every if terms.crossings is None else np.minimum(terms.crossings, every)
+            most[market.ladders[~whole]] = kept[~whole]
+            reach = np.minimum(reach, most)
+            few = replace(few, terms=replace(terms, crossings=most))
+        columns = self.columns_of(few)
+        return Instance(few, Goal(self.goal.held[columns], self.goal.wanted[columns]), self.ends, reach)
 
     def connected_holdings(self) -> Floats:
         """What is held of tokens that the pools connect with the target."""

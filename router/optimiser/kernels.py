@@ -29,9 +29,10 @@ class Arrays(NamedTuple):
 
     Ladder k: tokens `sold[k]`, `bought[k]`; entries first[k] to first[k + 1] of `edges`, `liquidity` (the
     last of each ladder is 0), `paid` and `got` (up to that edge, before the fee); `cap` is the farthest edge
-    allowed, `cost` what using the pool costs, `floor` the square of the first edge. Basin b: entries start[b]
-    to start[b + 1] of `token`, `value` (of the balance), `weight`, `low` and `high`: bounds on the logarithm
-    of the balance's change, 0 where the token may not be bought, or sold.
+    allowed, `cost` what using the pool costs, `floor` the square of the first edge, `tick` what crossing an
+    edge costs, all but the first `sunk` of them. Basin b: entries start[b] to start[b + 1] of `token`,
+    `value` (of the balance), `weight`, `low` and `high`: bounds on the logarithm of the balance's change, 0
+    where the token may not be bought, or sold.
     """
 
     sold: Ints
@@ -40,6 +41,8 @@ class Arrays(NamedTuple):
     cap: Floats
     cost: Floats
     floor: Floats
+    tick: Floats
+    sunk: Ints
     first: Ints
     edges: Floats
     liquidity: Floats
@@ -58,7 +61,8 @@ class Arrays(NamedTuple):
 class Response(NamedTuple):
     """What the pools do at some prices.
 
-    Ladder k pays `paid[k]` and gets `got[k]`, reference values; `stiffness[k]` is the change of either, in
+    Ladder k pays `paid[k]` and gets `got[k]`, reference values, of what lies beyond an edge that costs
+    something as much as counts; `stiffness[k]` is the change of either, in
     value at u, per change of the logarithm of the price ratio. Basin entries: `gain` (reference value),
     `pull` (the weight in the level times the level; 0 for entries that do not respond). `profit` of ladders
     first, then of basins, in value at u. `ghost`: stiffness of ladders, then pull of basin entries, that the
@@ -115,6 +119,66 @@ def ladder_trade(
     width = target - edge
     stiffness = depth / (2 * target) if free else 0.0
     return paid[low] + depth * width, got[low] + depth * width / (edge * target), stiffness
+
+
+@inner
+def share_of(profit: float, cost: float, blur: float) -> tuple[float, float, float]:
+    """max(0, profit - cost), bent to a parabola for the first `blur` of it: (value, slope, bend)."""
+    over = profit - cost
+    if over <= 0:
+        return 0.0, 0.0, 0.0
+    if over >= blur:
+        return over - blur / 2, 1.0, 0.0
+    return over * over / (2 * blur), over / blur, 1 / blur
+
+
+@inner
+def stepped_trade(
+    u_in: float,
+    u_out: float,
+    begin: int,
+    end: int,
+    cap: float,
+    keep: float,
+    cost: float,
+    sunk: int,
+    blur: float,
+    edges: Floats,
+    liquidity: Floats,
+    paid: Floats,
+    got: Floats,
+) -> tuple[float, float, float, float]:
+    """(paid, got, stiffness in value at u, profit) of one ladder of which crossing an edge costs something.
+
+    What lies beyond an edge counts as far as it earns more than the crossing, and what lies beyond the next
+    edge is part of it: so the profit is the most that any number of crossings leaves.
+
+    Args:
+        cost: of one crossing, in value at u; the first `sunk` are free.
+        blur: share of it over which what lies beyond fades in.
+    """
+    target, limit = sqrt(u_out * keep / u_in), min(cap, edges[end])
+    free = target < limit
+    target = min(target, limit)
+    if not target > edges[begin]:
+        return 0.0, 0.0, 0.0, 0.0
+    last = begin
+    while last + 1 < end and edges[last + 1] <= target:
+        last += 1
+    edge, depth = edges[last], liquidity[last]
+    given = depth * (target - edge) / keep
+    taken = depth * (target - edge) / (edge * target)
+    stiffness = u_out * depth / (2 * target) if free else 0.0
+    profit = u_out * taken - u_in * given
+    for e in range(last, begin, -1):
+        price = cost if e - begin > sunk else 0.0
+        profit, share, bend = share_of(profit, price, blur * price)
+        traded = u_out * taken
+        stiffness = share * stiffness + bend * traded * traded
+        more, extra = (paid[e] - paid[e - 1]) / keep, got[e] - got[e - 1]
+        given, taken = share * given + more, share * taken + extra
+        profit += u_out * extra - u_in * more
+    return given, taken, stiffness, profit
 
 
 @inner
@@ -232,17 +296,6 @@ def basin_level(
     return True, level, slack
 
 
-@inner
-def share_of(profit: float, cost: float, blur: float) -> tuple[float, float, float]:
-    """max(0, profit - cost), bent to a parabola for the first `blur` of it: (value, slope, bend)."""
-    over = profit - cost
-    if over <= 0:
-        return 0.0, 0.0, 0.0
-    if over >= blur:
-        return over - blur / 2, 1.0, 0.0
-    return over * over / (2 * blur), over / blur, 1 / blur
-
-
 @compiled
 def respond(
     u: Floats, pools: Arrays, unit: float, blur: float, ghost: float, net: Floats, into: Response
@@ -268,7 +321,7 @@ def _respond_ladders(
     # Arrays are named once: reading them from the tuple for every pool costs forty times the rest.
     sold, bought, keep, cap, cost = pools.sold, pools.bought, pools.keep, pools.cap, pools.cost
     floor, first, edges, liquidity = pools.floor, pools.first, pools.edges, pools.liquidity
-    before, yielded = pools.paid, pools.got
+    before, yielded, tick, sunk = pools.paid, pools.got, pools.tick, pools.sunk
     paid, got, stiffness, ghosts = into.paid, into.got, into.stiffness, into.ghost
     profits, shares, bends = into.profit, into.share, into.bend
     total = 0.0
@@ -287,15 +340,33 @@ def _respond_ladders(
             net[a] -= u_in * given
             total += u_out * taken - u_in * given
         if u_out * keep[k] > u_in * floor[k]:
-            given, taken, stiff = ladder_trade(
-                u_out * keep[k] / u_in, begin, first[k + 1] - 1, cap[k], edges, liquidity, before, yielded
-            )
-            given /= keep[k]
-            profit = u_out * taken - u_in * given
+            end = first[k + 1] - 1
+            if tick[k] > 0:
+                given, taken, stiff, profit = stepped_trade(
+                    u_in,
+                    u_out,
+                    begin,
+                    end,
+                    cap[k],
+                    keep[k],
+                    tick[k] * unit,
+                    sunk[k],
+                    blur,
+                    edges,
+                    liquidity,
+                    before,
+                    yielded,
+                )
+            else:
+                given, taken, stiff = ladder_trade(
+                    u_out * keep[k] / u_in, begin, end, cap[k], edges, liquidity, before, yielded
+                )
+                given, stiff = given / keep[k], u_out * stiff
+                profit = u_out * taken - u_in * given
             price = cost[k] * unit
             over, share, bend = share_of(profit, price, blur * price)
             total += over
-            paid[k], got[k], stiffness[k] = given, taken, u_out * stiff
+            paid[k], got[k], stiffness[k] = given, taken, stiff
             profits[k], shares[k], bends[k] = profit, share, bend
             net[b] += share * u_out * taken
             net[a] -= share * u_in * given

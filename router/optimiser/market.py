@@ -7,7 +7,7 @@ whose final shares are free within their bands are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import sqrt
 
@@ -23,6 +23,9 @@ Flags = npt.NDArray[np.bool_]
 LEAST_KEPT = 1e-6
 """Of what goes into a pool, once its fee is paid. Fees that stay in a pool move its price as well, so limits
 of the price leave room for them."""
+SHORT = 1e-8
+"""How far before an edge that must not be crossed a ladder ends, as a share of the root of the price:
+concentrated liquidity crosses a tick when it arrives there."""
 SMALLEST_REST = 1e-18
 """Of a weighted pool's weights, beside one: no smaller weight can be written."""
 
@@ -41,6 +44,7 @@ class Terms:
         costs: what using a pool costs, in numeraire units, by pool of the book.
         room: share of the AMMs' own limits that may be used.
         tick_cost: what crossing one initialised tick costs, in numeraire units.
+        crossings: by ladder of the book, how many edges it may cross; None for no limit.
     """
 
     prices: Floats
@@ -53,6 +57,7 @@ class Terms:
     costs: Floats
     room: float = 1.0
     tick_cost: float = 0.0
+    crossings: Ints | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +94,9 @@ class Market:
             terms.depth_move,
             terms.room,
         )
+        if terms.crossings is not None:
+            stop = np.minimum(first[:-1] + 1 + terms.crossings[self.ladders], first[1:] - 1)
+            cap = np.where(stop < first[1:] - 1, np.minimum(cap, edges[stop] * (1 - SHORT)), cap)
         start, entries = _entries(self.basins, book.start)
         keep = book.basin_keep[self.basins]
         count = np.diff(start)
@@ -107,6 +115,8 @@ class Market:
             cap=cap,
             cost=terms.costs[book.ladder_pool[self.ladders]],
             floor=edges[first[:-1]] ** 2,
+            tick=np.full(len(cap), terms.tick_cost),
+            sunk=np.zeros(len(cap), dtype=np.int64),
             first=first,
             edges=edges,
             liquidity=liquidity,
@@ -124,9 +134,13 @@ class Market:
 
     @cached_property
     def costless(self) -> Arrays:
-        """The arrays where using a pool costs nothing."""
+        """The arrays where using a pool, or crossing a tick, costs nothing."""
         arrays = self.arrays
-        return arrays._replace(cost=np.zeros_like(arrays.cost), basin_cost=np.zeros_like(arrays.basin_cost))
+        return arrays._replace(
+            cost=np.zeros_like(arrays.cost),
+            tick=np.zeros_like(arrays.tick),
+            basin_cost=np.zeros_like(arrays.basin_cost),
+        )
 
     @cached_property
     def entries(self) -> Ints:
@@ -157,6 +171,11 @@ class Market:
         new[old] = np.arange(len(old))
         column = np.where(touched, new[self.column], -1)
         return Market(self.book, self.terms, column, len(old), ladders, basins)
+
+    def like(self, support: Market, ends: Ints) -> Market:
+        """Only the pools of a market of the same book, and no farther than those may go."""
+        few = self.only(support.ladders, support.basins, ends)
+        return replace(few, terms=replace(few.terms, crossings=support.terms.crossings))
 
     def joined(self, tokens: Sequence[int]) -> Market:
         """These tokens of the book in one column."""

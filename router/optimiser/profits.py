@@ -23,37 +23,39 @@ def most_after_ticks(
     cap: float,
     keep: float,
     tick_cost: float,
+    sunk: int,
     edges: Floats,
     liquidity: Floats,
     paid: Floats,
     got: Floats,
 ) -> float:
-    """The most that one ladder earns where each edge that is crossed costs `tick_cost`; never understated."""
+    """The most that one ladder earns where each edge that is crossed but the first `sunk` costs `tick_cost`;
+    never understated."""
     spent, taken, _ = ladder_trade(ratio, begin, end, cap, edges, liquidity, paid, got)
     received, given = u_out * taken, u_in * spent / keep
     most = received - given + ROUND_OFF * (received + given)
     if tick_cost <= 0:
         return most
-    target, crossed, best = min(sqrt(ratio), cap), 0, 0.0
+    target, crossed, best = min(sqrt(ratio), cap), -sunk, 0.0
     for e in range(begin + 1, end):
         if edges[e] > target:
             break
         received, given = u_out * got[e], u_in * paid[e] / keep
-        best = max(best, received - given + ROUND_OFF * (received + given) - crossed * tick_cost)
+        best = max(best, received - given + ROUND_OFF * (received + given) - max(crossed, 0) * tick_cost)
         crossed += 1
-    return max(best, most - crossed * tick_cost)
+    return max(best, most - max(crossed, 0) * tick_cost)
 
 
 @compiled
-def most_profit(u: Floats, pools: Arrays, unit: float, tick_cost: float) -> float:
+def most_profit(u: Floats, pools: Arrays, unit: float) -> float:
     """The sum over all pools of profit less cost, where positive, never understated.
 
     Args:
-        tick_cost: numeraire units that crossing one edge of a ladder costs.
+        unit: value at u of one numeraire unit, in which costs are paid.
     """
     sold, bought, keep, cap, cost = pools.sold, pools.bought, pools.keep, pools.cap, pools.cost
     floor, first, edges, liquidity = pools.floor, pools.first, pools.edges, pools.liquidity
-    before, yielded = pools.paid, pools.got
+    before, yielded, tick, sunk = pools.paid, pools.got, pools.tick, pools.sunk
     total, depths = 0.0, np.empty(MOST_TOKENS)
     for k in range(len(sold)):
         u_in, u_out = u[sold[k]], u[bought[k]]
@@ -66,7 +68,8 @@ def most_profit(u: Floats, pools: Arrays, unit: float, tick_cost: float) -> floa
                 first[k + 1] - 1,
                 cap[k],
                 keep[k],
-                tick_cost * unit,
+                tick[k] * unit,
+                sunk[k],
                 edges,
                 liquidity,
                 before,

@@ -14,7 +14,7 @@ import numpy as np
 
 from router.optimiser.compiled import compiled, inner
 from router.optimiser.kernels import Arrays, Floats, Ints
-from router.optimiser.subset import Units
+from router.optimiser.units import Units
 
 HOPS = 4
 LABELS = 6

@@ -1,35 +1,30 @@
 """Some of a market's pools at a time: their optimum net of fixed costs, and a bound on every optimum.
 
-A *unit* is what is paid for once: a pool with all its ladders, or its basin. A *state* says of every unit
-whether it is left out, may be used at its cost, or is paid for whether used or not.
-
 For any positive prices u at which a unit of the target costs 1,
 
-    value less costs <= u . held - costs paid for + sum over units of max(0, profit at u - cost)
+    value less costs <= u . held - costs paid for + sum over pools of max(0, profit at u - cost)
 
-where the sum has no cost for units that are paid for already, and nothing for those left out.
+where profit is net of the crossings that it takes, and there is no cost for what is paid for already, and
+nothing for what is left out.
 
 Source: Angeris et al. 2022 (arXiv 2204.05238) for the dual; Diamandis and Angeris 2024 for fixed costs.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from router.optimiser.compiled import compiled, inner
 from router.optimiser.kernels import Arrays, Floats, Ints, respond
 from router.optimiser.laplacian import dot
-from router.optimiser.market import Flags, Market
+from router.optimiser.market import Flags
 from router.optimiser.newton import descend, empty_response
 from router.optimiser.profits import most_profit
+from router.optimiser.units import OUT, PAID, States, Units, ends_of, in_use, picked, some_of
 
-States = npt.NDArray[np.int8]
-_Numbers = TypeVar("_Numbers", Floats, Ints)
-
-OUT, FREE, PAID = np.int8(0), np.int8(1), np.int8(2)
 STEPS, MORE_STEPS = np.int64(60), np.int64(300)
 """Of a type: numba would compile the descent again for each number that it can read."""
 TOLERANCE, FEASIBLE, UNMET = 1e-9, 1e-7, 1e-5
@@ -44,16 +39,10 @@ FAINT = 1e-4
 SETTLED = 1e-6
 """Imbalance at which a relaxation goes on to the next blur."""
 STALLED = 1e-3
+CROSSED = 1e-12
+"""How much more than up to an edge, as a share of it, a ladder yields that has crossed the edge."""
 MARGIN = 1e-12
 """What a bound is rounded up by for its sums of floats, as a share of itself."""
-
-
-class Units(NamedTuple):
-    """Unit of each ladder and of each basin of a market, and what a unit costs, in numeraire units."""
-
-    ladder: Ints
-    basin: Ints
-    cost: Floats
 
 
 class Settled(NamedTuple):
@@ -86,103 +75,6 @@ class Relaxed(NamedTuple):
     prices: Floats
     surplus: Floats
     residual: float
-
-
-def units_of(market: Market) -> Units:
-    """One per pool; by place in the book."""
-    book, count = market.book, len(market.ladders)
-    pools = np.concatenate([book.ladder_pool[market.ladders], book.basin_pool[market.basins]])
-    distinct, unit = np.unique(pools, return_inverse=True)
-    unit = unit.astype(np.int64)
-    return Units(unit[:count], unit[count:], market.terms.costs[distinct])
-
-
-@inner
-def some_of(values: _Numbers, places: Ints) -> _Numbers:
-    found = np.empty(len(places), values.dtype)
-    for k in range(len(places)):
-        found[k] = values[places[k]]
-    return found
-
-
-@inner
-def in_use(unit: Ints, state: States) -> Ints:
-    """Ladders, or basins, whose unit is not left out."""
-    found, count = np.empty(len(unit), np.int64), 0
-    for k in range(len(unit)):
-        if state[unit[k]] != OUT:
-            found[count] = k
-            count += 1
-    return found[:count].copy()
-
-
-@inner
-def ends_of(held: Floats, wanted: Floats) -> Flags:
-    """Columns that are held or wanted."""
-    ends = np.empty(len(held), np.bool_)
-    for i in range(len(held)):
-        ends[i] = held[i] != 0 or wanted[i] > 0
-    return ends
-
-
-@inner
-def picked(
-    pools: Arrays, units: Units, ladders: Ints, basins: Ints, ends: Flags, costs: Floats
-) -> tuple[Arrays, Ints]:
-    """(some of the pools, the columns that they and the ends touch).
-
-    Args:
-        costs: by unit, what using it costs.
-    """
-    touched, start, sold, bought, token = ends, pools.start, pools.sold, pools.bought, pools.token
-    for k in ladders:
-        touched[sold[k]] = True
-        touched[bought[k]] = True
-    for b in basins:
-        for e in range(start[b], start[b + 1]):
-            touched[token[e]] = True
-    place, columns, count = np.empty(len(touched), np.int64), np.empty(len(touched), np.int64), 0
-    for i in range(len(touched)):
-        if touched[i]:
-            place[i], columns[count] = count, i
-            count += 1
-    few_first, edge = _rows(pools.first, ladders)
-    few_start, entry = _rows(start, basins)
-    few = Arrays(
-        sold=some_of(place, some_of(sold, ladders)),
-        bought=some_of(place, some_of(bought, ladders)),
-        keep=some_of(pools.keep, ladders),
-        cap=some_of(pools.cap, ladders),
-        cost=some_of(costs, some_of(units.ladder, ladders)),
-        floor=some_of(pools.floor, ladders),
-        first=few_first,
-        edges=some_of(pools.edges, edge),
-        liquidity=some_of(pools.liquidity, edge),
-        paid=some_of(pools.paid, edge),
-        got=some_of(pools.got, edge),
-        start=few_start,
-        basin_keep=some_of(pools.basin_keep, basins),
-        basin_cost=some_of(costs, some_of(units.basin, basins)),
-        token=some_of(place, some_of(token, entry)),
-        value=some_of(pools.value, entry),
-        weight=some_of(pools.weight, entry),
-        low=some_of(pools.low, entry),
-        high=some_of(pools.high, entry),
-    )
-    return few, columns[:count].copy()
-
-
-@inner
-def _rows(begin: Ints, some: Ints) -> tuple[Ints, Ints]:
-    """(where each of some rows begins once the others are gone, places of their entries)."""
-    begins = np.zeros(len(some) + 1, np.int64)
-    for k in range(len(some)):
-        begins[k + 1] = begins[k] + begin[some[k] + 1] - begin[some[k]]
-    entries = np.empty(begins[-1], np.int64)
-    for k in range(len(some)):
-        for e in range(begins[k + 1] - begins[k]):
-            entries[begins[k] + e] = begin[some[k]] + e
-    return begins, entries
 
 
 @inner
@@ -242,7 +134,7 @@ def settle(
     """
     count = len(units.cost)
     used, ladders, basins = np.zeros(count, np.bool_), in_use(units.ladder, state), in_use(units.basin, state)
-    few, columns = picked(pools, units, ladders, basins, ends_of(held, wanted), np.zeros(count))
+    few, columns = picked(pools, units, state, ladders, basins, ends_of(held, wanted), False)
     some_held, some_wanted, begin = some_of(held, columns), some_of(wanted, columns), some_of(start, columns)
     fits, tied = reachable(few, some_held, some_wanted)
     if not fits:
@@ -267,9 +159,13 @@ def settle(
             unmet += abs(some_held[i] + net[i] / u[i] - value * some_wanted[i])
     if not unmet <= UNMET * value:
         return Settled(-np.inf, 0.0, start, used)
+    begin_unit, yielded = units.crossing, few.got
     for k in range(len(ladders)):
         if got[k] > 0 and tied[sold[k]]:
             used[units.ladder[ladders[k]]] = True
+            for c in range(begin_unit[ladders[k]], begin_unit[ladders[k] + 1]):
+                edge = few.first[k] + 1 + c - begin_unit[ladders[k]]
+                used[c] = state[c] != OUT and got[k] > yielded[edge] * (1 + CROSSED)
     for b in range(len(basins)):
         for e in range(few.start[b], few.start[b + 1]):
             if gain[e] != 0 and tied[token[e]]:
@@ -284,23 +180,50 @@ def settle(
 
 
 @compiled
-def surpluses(pools: Arrays, units: Units, u: Floats) -> Floats:
-    """By unit, its profit at u."""
-    at = empty_response(pools)
-    respond(u, pools, 1.0, 0.0, 0.0, np.empty(len(u)), at)
-    surplus, ladders = np.zeros(len(units.cost)), len(pools.sold)
-    for k in range(ladders):
-        surplus[units.ladder[k]] += at.profit[k]
-    for b in range(len(pools.basin_keep)):
-        surplus[units.basin[b]] += at.profit[ladders + b]
+def surpluses(pools: Arrays, units: Units, state: States, u: Floats) -> Floats:
+    """By unit, its profit at u: that of a crossing is what lies beyond it. What the state leaves out yields
+    nothing, and what it has paid for is not paid for again."""
+    surplus, begin = np.zeros(len(units.cost)), units.crossing
+    columns = np.ones(len(u), np.bool_)
+    ladders, basins = in_use(units.ladder, state), in_use(units.basin, state)
+    few, _ = picked(pools, units, state, ladders, basins, columns, True)
+    at = empty_response(few)
+    respond(u, few, 1.0, 0.0, 0.0, np.empty(len(u)), at)
+    for k in range(len(ladders)):
+        surplus[units.ladder[ladders[k]]] += at.profit[k]
+        crossings = begin[ladders[k] + 1] - begin[ladders[k]]
+        if crossings and at.got[k] > 0:
+            beyond_edges(few, k, u, surplus[begin[ladders[k]] : begin[ladders[k] + 1]])
+    for b in range(len(basins)):
+        surplus[units.basin[basins[b]]] += at.profit[len(ladders) + b]
     return surplus
+
+
+@inner
+def beyond_edges(pools: Arrays, k: int, u: Floats, surplus: Floats) -> None:
+    """Sets `surplus`, by crossing of ladder k, to what is earned beyond it, net of what lies beyond the next
+    as far as that earns its cost."""
+    edges, liquidity, paid, got = pools.edges, pools.liquidity, pools.paid, pools.got
+    u_in, u_out, keep = u[pools.sold[k]], u[pools.bought[k]], pools.keep[k]
+    begin, end, tick, sunk = pools.first[k], pools.first[k + 1] - 1, pools.tick[k], pools.sunk[k]
+    target = min(sqrt(u_out * keep / u_in), pools.cap[k], edges[end])
+    last = begin
+    while last + 1 < end and edges[last + 1] <= target:
+        last += 1
+    edge, depth = edges[last], liquidity[last]
+    beyond = depth * (target - edge) * (u_out / (edge * target) - u_in / keep)
+    for e in range(last, begin, -1):
+        if e - begin - 1 < len(surplus):
+            surplus[e - begin - 1] = beyond
+        over = max(beyond - (tick if e - begin > sunk else 0.0), 0.0)
+        beyond = over + u_out * (got[e] - got[e - 1]) - u_in * (paid[e] - paid[e - 1]) / keep
 
 
 @inner
 def proven(pools: Arrays, held: Floats, wanted: Floats, u: Floats) -> float:
     """The bound that u proves, rounded up."""
     unit = dot(wanted, u)
-    return float((dot(held, u) + most_profit(u, pools, unit, 0.0)) / unit * (1 + MARGIN))
+    return float((dot(held, u) + most_profit(u, pools, unit)) / unit * (1 + MARGIN))
 
 
 @compiled
@@ -322,13 +245,12 @@ def relax(
         enough: a bound below which no better one is looked for.
     """
     count = len(units.cost)
-    costs, paid = units.cost.copy(), 0.0
+    paid = 0.0
     for k in range(count):
         if state[k] == PAID:
-            paid += costs[k]
-            costs[k] = 0.0
+            paid += units.cost[k]
     ladders, basins = in_use(units.ladder, state), in_use(units.basin, state)
-    few, columns = picked(pools, units, ladders, basins, ends_of(held, wanted), costs)
+    few, columns = picked(pools, units, state, ladders, basins, ends_of(held, wanted), True)
     some_held, some_wanted, u = some_of(held, columns), some_of(wanted, columns), some_of(start, columns)
     fits, _ = reachable(few, some_held, some_wanted)
     if not fits:
@@ -358,4 +280,4 @@ def relax(
     prices = start.copy()
     for i in range(len(columns)):
         prices[columns[i]] = best_u[i]
-    return Relaxed(best - paid, prices, surpluses(pools, units, prices), residual)
+    return Relaxed(best - paid, prices, surpluses(pools, units, state, prices), residual)

@@ -11,7 +11,7 @@ so that exchanges are tried in the order of that figure, and none below 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,8 @@ from router.optimiser.instance import Instance
 from router.optimiser.kernels import Floats, Ints
 from router.optimiser.market import Flags, Market
 from router.optimiser.single_path import path_to, spread
-from router.optimiser.subset import OUT, PAID, Relaxed, Settled, States
+from router.optimiser.subset import Relaxed, Settled
+from router.optimiser.units import FREE, OUT, States, closed
 
 TRIES = 40
 """Exchanges that one search tries at most."""
@@ -82,22 +83,20 @@ def choose(
     market: Market,
     goal: Goal,
     ends: Ints,
-    incumbents: Iterable[tuple[Ints, Ints]] = (),
     every: Solution | None = None,
 ) -> Choice:
     """A support that local search does not improve; at least as good as the best single path between two
-    tokens, as all pools at once, and as any incumbent.
+    tokens, and as all pools at once.
 
     Args:
         ends: tokens of the book that are held or wanted.
-        incumbents: supports to start from: ladders and basins of the book.
         every: the best flows over all pools, costs left out, where they are known already.
 
     Raises:
         Infeasible: no support was found that reaches the target.
     """
-    whole = Instance(market, goal, ends)
     every = every or solve(market, goal)
+    whole = Instance.near(market, goal, ends, every.prices)
     root = whole.relax(whole.all_free, every.prices)
     if root.bound == -np.inf:
         raise Infeasible("no pools connect what is held with the target")
@@ -105,7 +104,6 @@ def choose(
     first = [
         pruned(whole, whole.state(suggested(whole, root)), root.prices),
         pruned(whole, whole.state(whole.surpluses(every.prices) > 0), every.prices),
-        *(pruned(whole, whole.state_of(*support), root.prices) for support in incumbents),
         *(pruned(whole, state, root.prices) for state in path),
     ]
     leader = max(first, key=_net)
@@ -131,7 +129,8 @@ def in_doubt(instance: Instance, root: Relaxed, net: float) -> Flags:
     """Units that a support better than `net` may contain: for any other, the bound less what the unit fails
     to earn of its cost stays below."""
     doubt: Flags = root.bound - np.maximum(instance.costs - root.surplus, 0.0) >= net
-    return doubt
+    kept: Flags = instance.state(doubt) != OUT
+    return kept
 
 
 def suggested(instance: Instance, relaxed: Relaxed) -> Flags:
@@ -150,13 +149,14 @@ def pruned(instance: Instance, state: States, start: Floats) -> Found:
     best = found(instance, state, start)
     kept: set[int] = set()
     while np.isfinite(best.net):
-        lack = np.where(best.at.used, instance.costs - instance.surpluses(best.at.prices), 0.0)
+        surplus = instance.surpluses(best.at.prices, np.minimum(best.state, FREE))
+        lack = np.where(best.at.used, instance.costs - surplus, 0.0)
         losers = [int(k) for k in np.argsort(-lack, kind="stable") if lack[k] > 0 and int(k) not in kept]
         count = (len(losers) + 1) // 2
         while count > 0:
             fewer = best.state.copy()
             fewer[losers[:count]] = OUT
-            trial = found(instance, fewer, best.at.prices)
+            trial = found(instance, closed(instance.units, fewer), best.at.prices)
             if trial.net > best.net:
                 best = trial
                 break
@@ -191,8 +191,9 @@ def improved(instance: Instance, start: Found, root: Relaxed, seen: set[bytes]) 
     while gained and root.bound - best.net > ENOUGH * best.at.value:
         gained = False
         for units in exchanges(instance, best, root):
-            other = best.state.copy()
-            other[list(units)] ^= PAID
+            chosen = best.state != OUT
+            chosen[list(units)] ^= True
+            other = instance.state(chosen)
             if other.tobytes() in seen or tries >= TRIES:
                 continue
             seen.add(other.tobytes())
@@ -213,7 +214,8 @@ def exchanges(instance: Instance, of: Found, root: Relaxed) -> list[tuple[int, .
     used, touches = of.at.used, instance.touches
     live = touches[used].any(axis=0) | (instance.goal.held != 0)
     sign = np.where(used, -1.0, 1.0)
-    near = sign * (instance.surpluses(of.at.prices) - instance.costs)
+    own = instance.surpluses(of.at.prices, np.minimum(of.state, FREE))
+    near = sign * (np.where(used, own, instance.surpluses(of.at.prices)) - instance.costs)
     far = sign * (root.surplus - instance.costs)
     slack = root.bound - float(np.maximum(far, 0.0).sum()) - of.net
     gains, first, second = _gains(used, touches, live, near, far, slack, GAIN * of.at.value)
@@ -267,7 +269,7 @@ def best_path(instance: Instance) -> list[States]:
         return []
     labels = spread(instance.arrays, instance.units, int(sold[0]), float(goal.held[sold[0]]), len(goal.held))
     amount, path = path_to(labels, int(bought[0]))
-    return [instance.state(path)] if np.isfinite(amount) else []
+    return [instance.state_of(path)] if np.isfinite(amount) else []
 
 
 def _hub_states(instance: Instance, value: float) -> Iterator[States]:
@@ -282,4 +284,4 @@ def _hub_states(instance: Instance, value: float) -> Iterator[States]:
         ways = [path_to(labels, hub) for labels in outward]
         ways += [path_to(spread(arrays, units, hub, float(-over[j]), columns), int(j)) for j in buys]
         if all(np.isfinite(amount) for amount, _ in ways):
-            yield instance.state(np.concatenate([path for _, path in ways]))
+            yield instance.state_of(np.concatenate([path for _, path in ways]))

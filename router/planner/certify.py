@@ -82,7 +82,7 @@ def certify(
         net_bound, net_prices = upper, evidence.prices
         base = 0.0
         if not price.free:
-            base = least_base_cost(problem.least_moved, price)
+            base = least_base_cost(problem.shares, problem.least_moved, price)
             net_bound = _bound(problem, free, evidence.net_prices, bands, costs=True) - base
             net_prices = evidence.net_prices
             if upper - base < net_bound:
@@ -111,7 +111,6 @@ def certify(
         pool_gas=_pool_gas(problem),
         base_gas=base,
         tick_gas=free.terms.tick_cost,
-        # Branch and bound leaves out what crossing ticks costs, so its bound may be the weaker one.
         proven_net_bound=None
         if evidence.proven is None
         else min(evidence.proven + problem.kept - base, net_bound),

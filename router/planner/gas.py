@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from router.encoder import encode
+from router.encoder import encode, encode_bounds, encode_step
 from router.errors import PoolError
 from router.plan import Outcome
 from router.planner.settlement import Loan
+from router.planner.steps import swap_through
 from router.planner.valuation import Valuation
 from router.pools.base import Pool
 from router.pools.uniswap_v3 import UniswapV3Pool
-from router.program import Borrow, Check, Deliver, Program, Pull, Swap
+from router.program import AmountMode, Borrow, Check, Deliver, Program, Pull, Swap, TokenBounds
 from router.snapshot import Snapshot
 from router.tokens import Address
 
@@ -28,8 +29,6 @@ TICK_GAS = 22_000
 ZERO_BYTE_GAS, BYTE_GAS = 4, 16
 """Calldata, EIP-2028."""
 POOL_ID_LENGTH = len("0x") + 2 * 32
-LEG_BYTES = 20
-"""Bytes, none of them 0, that every swap adds to the calldata at the least: its pool's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +74,33 @@ def least_cost(pool: Pool, price: GasPrice, snapshot: Snapshot) -> float:
     """What one swap through a pool costs at the least, numeraire units."""
     if price.free:
         return 0.0
-    calldata = LEG_BYTES * (BYTE_GAS * price.per_gas + price.per_byte)
+    token_in, token_out, *_ = pool.tokens
+    swap = _with_whole_id(swap_through(pool, token_in, token_out, AmountMode.LITERAL))
+    calldata = _calldata(encode_step(swap, {token_in: 0, token_out: 1}), price)
     own = snapshot.pool_gas_cost_wei.get(pool.address)
     return calldata + (pool.gas * price.per_gas if own is None else own * price.per_wei)
 
 
-def least_base_cost(ends: int, price: GasPrice) -> float:
-    """What any trade costs beside its pools, for so many tokens that must be sold or bought."""
-    return (BASE_GAS + BOUND_GAS * ends) * price.per_gas
+def least_base_cost(ends: Iterable[Address], moved: int, price: GasPrice) -> float:
+    """What any trade costs beside its pools.
+
+    Args:
+        ends: tokens that may be sold or bought.
+        moved: how many of them must be.
+    """
+    if price.free:
+        return 0.0
+    head = _calldata(encode(Program(0, 0, (), ())), price)
+    bounds = sorted(_calldata(encode_bounds(TokenBounds(token, max_weight_pips=0)), price) for token in ends)
+    return BASE_GAS * price.per_gas + head + sum(bounds[:moved]) + BOUND_GAS * moved * price.per_gas
+
+
+def _calldata(payload: bytes, price: GasPrice) -> float:
+    return _calldata_gas(payload) * price.per_gas + len(payload) * price.per_byte
+
+
+def _calldata_gas(payload: bytes) -> int:
+    return BYTE_GAS * len(payload) - (BYTE_GAS - ZERO_BYTE_GAS) * payload.count(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +117,7 @@ def bill(
 ) -> GasBill:
     """What executing a program costs, from its steps and the ticks that its swaps cross."""
     payload = encode(_with_whole_ids(program))
-    gas = BASE_GAS + BYTE_GAS * len(payload) - (BYTE_GAS - ZERO_BYTE_GAS) * payload.count(0)
+    gas = BASE_GAS + _calldata_gas(payload)
     gas += BOUND_GAS * sum(bool(row.max_spent or row.min_received or row.price_e36) for row in program.tokens)
     gas += sum(loan.gas for loan in loans)
     extra, ticks = len(payload) * price.per_byte, 0
@@ -131,15 +149,14 @@ def bill(
 
 
 def _with_whole_ids(program: Program) -> Program:
-    """The program with every pool id filled up to the 32 bytes that a payload has room for: recorded data
-    names some pools by their address alone, and their calldata costs as much."""
-    steps = tuple(
-        replace(step, pool_id=step.pool_id.ljust(POOL_ID_LENGTH, "0"))
-        if isinstance(step, Swap) and step.pool_id
-        else step
-        for step in program.steps
-    )
+    steps = tuple(_with_whole_id(step) if isinstance(step, Swap) else step for step in program.steps)
     return replace(program, steps=steps)
+
+
+def _with_whole_id(swap: Swap) -> Swap:
+    """The swap with its pool id filled up to the 32 bytes that a payload has room for: recorded data names
+    some pools by their address alone, and their calldata costs as much."""
+    return replace(swap, pool_id=swap.pool_id.ljust(POOL_ID_LENGTH, "0")) if swap.pool_id else swap
 
 
 def _crossed(pool: Pool, step: Swap, amount_in: int) -> tuple[int, Pool]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from router.errors import Infeasible
 from router.fixed_point import BPS
 from router.optimiser.dual import Solution, solve
@@ -13,8 +15,8 @@ from router.optimiser.kernels import Floats
 from router.optimiser.market import Market
 from router.optimiser.prove import Prove
 from router.optimiser.prove import prove as close_gap
-from router.optimiser.subset import PAID
 from router.optimiser.support import best_path, choose
+from router.optimiser.units import PAID
 from router.plan import CIRCLE
 from router.planner.certify import Evidence
 from router.planner.circles import closing, sides_of
@@ -141,7 +143,7 @@ def _answers(of: Proposal, narrower: Problem) -> list[Proposal]:
 def _single_path(problem: Problem, straight: bool, evidence: Evidence) -> list[Proposal]:
     """The best single path, where one token alone is sold and one bought: the floor for what is proposed."""
     market = problem.market
-    instance = Instance(market, problem.goal(market), problem.ends)
+    instance = Instance.near(market, problem.goal(market), problem.ends, np.ones(market.columns))
     few = [instance.narrowed(state == PAID).market for state in best_path(instance)]
     found: list[Proposal] = []
     for market in few:
@@ -212,10 +214,9 @@ def _chosen(problem: Problem, whole: Solution, prove: Prove) -> _Chosen:
         )
         choice, proven = proof.choice, proof.net_bound
         end = "is closed" if proof.complete else "is what time allowed"
-        gap = f"a gap of {proof.gap * BPS:.4f} bp, ticks crossed left out, {end}"
+        gap = f"a gap of {proof.gap * BPS:.4f} bp {end}"
         notes = (f"branch and bound: {proof.nodes} nodes; {gap}",)
-    support = choice.support
-    market = problem.universe.market.only(support.ladders, support.basins, problem.ends)
+    market = problem.universe.market.like(choice.support, problem.ends)
     return _Chosen(market, choice.solution, replace(whole, prices=choice.prices), proven, notes)
 
 
@@ -228,8 +229,8 @@ def _net_prices(
     if found is None:
         return open_to_all.start_for(universe.free, universe.calm)
     if open_to_all is not searched:
-        instance = Instance(open_to_all.market, open_to_all.goal, problem.ends)
         start = found.start_for(open_to_all.market, open_to_all.prices)
+        instance = Instance.near(open_to_all.market, open_to_all.goal, problem.ends, start)
         found = replace(open_to_all, prices=instance.relax(instance.all_free, start).prices)
     return found.start_for(universe.free, universe.calm)
 

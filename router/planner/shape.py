@@ -167,7 +167,7 @@ def _taxed(flows: _Flows, most: int) -> Iterator[_Flows]:
             choice = choose(replace(solution.market, terms=terms), solution.goal, problem.ends)
         except Infeasible:
             return
-        found = over(flows, market.only(choice.support.ladders, choice.support.basins, problem.ends))
+        found = over(flows, market.like(choice.support, problem.ends))
         few = found.solution.converged and len(legs_of(found.solution)) <= most
         if found.solution.converged:
             yield found

@@ -15,6 +15,7 @@ from itertools import pairwise
 from router.fixed_point import SHARE_ONE
 from router.planner.flows import Leg
 from router.pools.balancer_v2_weighted import BalancerV2WeightedPool
+from router.pools.base import Pool
 from router.pools.uniswap_v2 import UniswapV2Pool
 from router.pools.uniswap_v3 import UniswapV3Pool
 from router.program import AmountMode, Payer, Pull, Recipient, Step, Swap
@@ -70,8 +71,19 @@ def swap_steps(
 
 
 def _swap(leg: Leg, mode: AmountMode, amount: int = 0, payer: Payer = Payer.EXECUTOR) -> Swap:
-    pool = leg.pool
-    swap = Swap(pool.kind, pool.address, leg.token_in, leg.token_out, mode, amount, payer)
+    return swap_through(leg.pool, leg.token_in, leg.token_out, mode, amount, payer)
+
+
+def swap_through(
+    pool: Pool,
+    token_in: Address,
+    token_out: Address,
+    mode: AmountMode,
+    amount: int = 0,
+    payer: Payer = Payer.EXECUTOR,
+) -> Swap:
+    """A swap with what its kind of pool has to carry."""
+    swap = Swap(pool.kind, pool.address, token_in, token_out, mode, amount, payer)
     if isinstance(pool, UniswapV2Pool):
         return replace(swap, fee_pips=pool.fee_pips)
     if isinstance(pool, BalancerV2WeightedPool):

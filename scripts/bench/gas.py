@@ -47,9 +47,10 @@ def gas(market: Market) -> tuple[Section, Section]:
         for order in asked
     ]
     made = plan_all(snapshot, portfolios, RUNS)
+    proved = plan_all(snapshot, portfolios, 1, prove=True)
     figures = [
-        _figure(market, order, portfolio, each)
-        for order, portfolio, each in zip(asked, portfolios, made, strict=True)
+        _figure(market, order, portfolio, each) | _proof(proof)
+        for order, portfolio, each, proof in zip(asked, portfolios, made, proved, strict=True)
     ]
     return _by_size(market, figures), _wide(figures)
 
@@ -75,6 +76,16 @@ def _figure(market: Market, order: Mapping[str, Any], portfolio: Portfolio, made
         "over_fynd_bps": ahead_bps(net, recorded * price) if recorded else None,
         "swaps": len(plan.swaps),
     }
+
+
+def _proof(made: Planned) -> dict[str, Any]:
+    """What branch and bound leaves of the gap."""
+    plan = made.plan
+    if plan is None or plan.certificate is None or plan.certificate.proven_net_bound is None:
+        return {"proven_gap_bps": None}
+    net = plan.value_after - plan.cost.gas
+    gap = ahead_bps(plan.certificate.proven_net_bound, net)
+    return {"proven_gap_bps": gap, "proof_seconds": made.seconds}
 
 
 def _single_path(market: Market, order: Mapping[str, Any], plan: Plan) -> Path | None:
@@ -103,9 +114,9 @@ def _by_size(market: Market, figures: Sequence[Mapping[str, Any]]) -> Section:
         most = CLASSES[place - 1][0] if place else float("inf")
         inside = [each for each in figures if least <= each["ether"] < most]
         planned = [each for each in inside if "net" in each]
-        gaps, paths, fynd = (
+        gaps, proven, paths, fynd = (
             [each[key] for each in planned if each[key] is not None]
-            for key in ("gap_bps", "over_path_bps", "over_fynd_bps")
+            for key in ("gap_bps", "proven_gap_bps", "over_path_bps", "over_fynd_bps")
         )
         rows.append(
             [
@@ -113,30 +124,35 @@ def _by_size(market: Market, figures: Sequence[Mapping[str, Any]]) -> Section:
                 f"{len(planned)} of {len(inside)}",
                 plain(_of(statistics.median, gaps), 3),
                 plain(_of(max, gaps), 3),
+                plain(_of(max, proven), 3),
                 signed(_of(min, paths)),
                 signed(_of(statistics.median, paths)),
                 signed(_of(statistics.median, fynd)),
                 plain(_of(statistics.median, [each["swaps"] for each in planned]), 0),
                 plain(_of(statistics.median, [each["seconds"] * 1e3 for each in planned]), 1),
+                plain(_of(max, [each["proof_seconds"] * 1e3 for each in planned if proven]), 1),
             ]
         )
     note = f"""The orders that Fynd 0.19 was recorded with on this block, a tenth and a hundredth of each, gas
         at 10 gwei, over the {len(market.pools)} pools between the same tokens. Values are net of gas.
-        The gap is to the bound net of gas of the plan's own certificate. The single path is the best of
-        up to 4 swaps over the same pools, found by exact quotes, billed as the program that a planner
-        makes of it. What remains of a gap is the pools that the bound uses in part, where a plan uses all
-        or none, and calldata. Fynd is one path over 16 protocols, most of which are not in the snapshot; its
-        figures are recorded."""
+        The gap is to the bound net of gas of the plan's own certificate; proven is what branch and bound
+        (`--prove`) leaves of it, with the time of the slowest such plan. The single path is the best of up to
+        4 swaps over the same pools, found by exact quotes, billed as the program that a planner makes of it.
+        What remains of a gap is the pools that the bound uses in part, where a plan uses all or none; what
+        remains of a proven one is calldata: bytes of amounts, and of tokens passed through. Fynd is one path
+        over 16 protocols, most of which are not in the snapshot; its figures are recorded."""
     columns = (
         "size",
         "orders",
         "median gap bp",
         "largest gap bp",
+        "largest proven bp",
         "least over single path bp",
         "median over it bp",
         "median over Fynd bp",
         "swaps",
         "ms",
+        "slowest proof ms",
     )
     return Section("Gas at 10 gwei", prose(note), columns, rows, figures)
 

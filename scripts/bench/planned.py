@@ -50,12 +50,15 @@ def exact_value(snapshot: Snapshot, made: Plan) -> float:
     )
 
 
-def plan_all(snapshot: Snapshot, portfolios: Sequence[Portfolio], runs: int) -> list[Planned]:
+def plan_all(
+    snapshot: Snapshot, portfolios: Sequence[Portfolio], runs: int, *, prove: bool = False
+) -> list[Planned]:
     """Each portfolio's plan; they take turns, so that none is planned from its own last solution."""
+    planned = partial(plan, snapshot, prove=prove)
     made: list[Plan | RouterError] = []
     for portfolio in portfolios:
         try:
-            made.append(plan(snapshot, portfolio))
+            made.append(planned(portfolio))
         except RouterError as error:
             say(f"no plan: {type(error).__name__}: {error}", markup=False)
             made.append(error)
@@ -63,7 +66,7 @@ def plan_all(snapshot: Snapshot, portfolios: Sequence[Portfolio], runs: int) -> 
     for _ in range(runs):
         for place, portfolio in enumerate(portfolios):
             if isinstance(made[place], Plan):
-                spent[place].append(seconds(partial(plan, snapshot, portfolio)))
+                spent[place].append(seconds(partial(planned, portfolio)))
     return [
         Planned(each, statistics.median(times) if times else 0.0)
         if isinstance(each, Plan)

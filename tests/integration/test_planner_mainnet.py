@@ -28,6 +28,7 @@ ALIKE = 1e-9
 LARGE, LARGE_GAP_BPS = 100.0, 1.0
 MIDDLE, MIDDLE_GAP_BPS = 10.0, 5.0
 """Value of an order in ETH, and the largest gap to the bound net of gas from there up."""
+PROVEN_GAP_BPS = 0.1
 WIDE: Mapping[str, str] = {}
 """Orders with a wider gap, and why."""
 ORDERS = json.loads(PEERS.read_text())["orders"] if PEERS.exists() else []
@@ -122,3 +123,25 @@ def test_a_recorded_order_net_of_gas_beats_the_best_single_path_and_is_near_its_
     most = LARGE_GAP_BPS if ether >= LARGE else MIDDLE_GAP_BPS if ether >= MIDDLE else None
     if most is not None and order["name"] not in WIDE:
         assert gap(made) <= most
+
+
+@pytest.mark.parametrize("part", [1, 10])
+@pytest.mark.parametrize("order", gas_orders(), ids=lambda order: order["name"])
+def test_branch_and_bound_closes_the_gap_of_a_recorded_order(order: Mapping[str, Any], part: int) -> None:
+    """Orders of 10 ETH and more: what is left is calldata."""
+    found = market()
+    amount = int(order["amount_in"]) // part
+    owner = Portfolio(
+        OWNER,
+        {order["token_in"]: amount},
+        {order["token_out"]: WAD},
+        gas_price_wei=GAS_PRICE_WEI,
+        allow_tokens=found.allowed,
+    )
+    made = plan(found.snapshot, owner, prove=True)
+    told, net = made.certificate, made.value_after - made.cost.gas
+    assert told is not None
+    assert told.proven_net_bound is not None
+    assert net <= told.proven_net_bound <= told.net_bound
+    assert told.proven_net_bound <= net * (1 + PROVEN_GAP_BPS / 1e4)
+    assert any("is closed" in note for note in made.notes)

@@ -51,7 +51,7 @@ def alone(pool: Pool, prices: Mapping[Address, float]) -> Market:
 
 
 def most(market: Market) -> float:
-    return float(most_profit(np.ones(market.columns), market.arrays, 1.0, 0.0))
+    return float(most_profit(np.ones(market.columns), market.arrays, 1.0))
 
 
 def at(market: Market, u: Any, *, unit: float = 1.0, blur: float = 0.0, ghost: float = 0.0) -> Any:
@@ -216,17 +216,20 @@ def moved(u: Any, i: int, by: float) -> Any:
 
 
 def priced(seed: int) -> tuple[Market, Any]:
-    """A market with costs, and prices a little off the reference."""
+    """A market with costs, every other one with costs of ticks as well, and prices a little off the
+    reference."""
     case, rng = random_case(seed), np.random.default_rng(seed)
     costs = rng.uniform(0, 1e-4 * case.value, len(case.market.book.pools))
-    market = market_of(case.market.book, replace(case.market.terms, costs=costs))
+    tick_cost = 1e-5 * case.value * (seed % 2)
+    market = market_of(case.market.book, replace(case.market.terms, costs=costs, tick_cost=tick_cost))
     return market, np.exp(rng.normal(0, 0.02, market.columns))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_laplacian_is_how_trades_answer_to_prices(seed: int) -> None:
     market, u = priced(seed)
-    market = market_of(market.book, replace(market.terms, costs=np.zeros(len(market.book.pools))))
+    free = np.zeros(len(market.book.pools))
+    market = market_of(market.book, replace(market.terms, costs=free, tick_cost=0.0))
     matrix = dense(laplacian_at(market, u), market.columns)
     size = max(matrix.max(), 1e-300)
     for i in range(market.columns):
@@ -293,9 +296,9 @@ def test_most_profit_is_never_less_than_the_sum_of_profits(seed: int) -> None:
     market, u = priced(seed)
     for unit in (0.0, 0.5, 1.0):
         total = at(market, u, unit=unit)[0]
-        bound = most_profit(u, market.arrays, unit, 0.0)
+        bound = most_profit(u, market.arrays, unit)
         assert total <= bound <= total * (1 + 1e-9) + 1e-11 * depth(market)
-    assert most_profit(u, market.arrays, 1e12, 0.0) == 0
+    assert most_profit(u, market.arrays, 1e12) == 0
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -347,6 +350,34 @@ def test_shapes_hold_what_the_pool_holds(pool: Pool) -> None:
             assert room / ladder.keep == pytest.approx(swept, rel=1e-6, abs=max(1e4, blur))
 
 
+@pytest.mark.parametrize("seed", range(1, 40, 2))
+def test_ticks_that_cost_leave_the_most_of_any_number_of_crossings(seed: int) -> None:
+    """Every ladder by itself, stopped at every edge in turn."""
+    market, u = priced(seed)
+    terms, book = market.terms, market.book
+    tick, shut = terms.tick_cost, np.zeros(len(book.token), dtype=np.bool_)
+    for k in range(len(book.sold)):
+        only = np.arange(len(book.sold)) == k
+        alone = market_of(book, replace(terms, ladders=only, sells=shut, buys=shut, costs=0 * terms.costs))
+        if not (len(alone.ladders) and alone.columns):
+            continue
+        prices = np.ones(alone.columns)
+        kept = alone.column >= 0
+        prices[alone.column[kept]] = u[market.column[kept]]
+        stops = [0.0]
+        for crossings in range(int(np.diff(book.first)[k]) - 1):
+            most = np.full(len(book.sold), crossings)
+            stopped = market_of(book, replace(alone.terms, crossings=most, tick_cost=0.0))
+            stops.append(respond_total(stopped, prices) - crossings * tick)
+        rounding = 1e-9 * max(stops) + 1e-11 * depth(market)
+        assert respond_total(alone, prices) == pytest.approx(max(stops), abs=rounding)
+        assert most_profit(prices, alone.arrays, 1.0) == pytest.approx(max(stops), abs=rounding)
+
+
+def respond_total(market: Market, u: Any) -> float:
+    return float(at(market, u)[0])
+
+
 def test_limits_only_lower_profits() -> None:
     for seed in range(1, 60, 4):
         market, u = priced(seed)
@@ -355,5 +386,5 @@ def test_limits_only_lower_profits() -> None:
         kept = less.column >= 0
         other = np.ones(less.columns)
         other[less.column[kept]] = u[market.column[kept]]
-        every = most_profit(u, market.arrays, 1.0, 0.0)
-        assert most_profit(other, less.arrays, 1.0, 0.0) <= every * (1 + 1e-12)
+        every = most_profit(u, market.arrays, 1.0)
+        assert most_profit(other, less.arrays, 1.0) <= every * (1 + 1e-12)

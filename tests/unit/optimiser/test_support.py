@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from router.errors import Infeasible
 from router.optimiser.dual import bound
-from router.optimiser.instance import Instance
 from router.optimiser.support import Choice, choose
 from tests.gas_cases import FEASIBLE, GasCase, best_by_trying, gas_case, net_of, posed, swap_case
 from tests.optimiser_markets import coin, market, v2
@@ -92,13 +91,6 @@ def test_free_pools_are_all_used() -> None:
     assert choice.gap <= FEASIBLE
 
 
-def test_incumbent_is_never_lost() -> None:
-    case = swap_case(3)
-    choice = chosen(case)
-    again = choose(case.market, case.goal, case.ends, [(choice.support.ladders, choice.support.basins)])
-    assert again.net >= choice.net - FEASIBLE * case.value
-
-
 def test_pool_that_does_not_earn_its_cost_is_left_out() -> None:
     one, two = coin(0), coin(1)
     pools = [v2(0, one, two, 1e6), v2(1, one, two, 1e6)]
@@ -124,11 +116,3 @@ def test_unconnected_target_is_infeasible() -> None:
     found = market(pools, [one, two, three, coin(3)], costs=np.ones(2))
     with pytest.raises(Infeasible):
         chosen(posed(found, {one: 1e4}, {three: 1.0}))
-
-
-def test_state_of_takes_every_direction_of_a_pool() -> None:
-    case = swap_case(5)
-    instance = Instance(case.market, case.goal, case.ends)
-    ladders = case.market.ladders[:1]
-    state = instance.state_of(ladders, np.array([], dtype=np.int64))
-    assert instance.pools[state != 0].tolist() == [case.market.book.ladder_pool[ladders[0]]]
