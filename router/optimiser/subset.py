@@ -23,7 +23,7 @@ from router.optimiser.laplacian import dot
 from router.optimiser.market import Flags
 from router.optimiser.newton import descend, empty_response
 from router.optimiser.profits import most_profit
-from router.optimiser.units import OUT, PAID, States, Units, ends_of, in_use, picked, some_of
+from router.optimiser.units import OUT, PAID, States, Units, ends_of, in_use, picked, some_of, stepped, within
 
 STEPS, MORE_STEPS = np.int64(60), np.int64(300)
 """Of a type: numba would compile the descent again for each number that it can read."""
@@ -134,7 +134,7 @@ def settle(
     """
     count = len(units.cost)
     used, ladders, basins = np.zeros(count, np.bool_), in_use(units.ladder, state), in_use(units.basin, state)
-    few, columns = picked(pools, units, state, ladders, basins, ends_of(held, wanted), False)
+    few, columns = picked(pools, units, state, ladders, basins, ends_of(held, wanted), 0.0)
     some_held, some_wanted, begin = some_of(held, columns), some_of(wanted, columns), some_of(start, columns)
     fits, tied = reachable(few, some_held, some_wanted)
     if not fits:
@@ -183,19 +183,20 @@ def settle(
 def surpluses(pools: Arrays, units: Units, state: States, u: Floats) -> Floats:
     """By unit, its profit at u: that of a crossing is what lies beyond it. What the state leaves out yields
     nothing, and what it has paid for is not paid for again."""
-    surplus, begin = np.zeros(len(units.cost)), units.crossing
-    columns = np.ones(len(u), np.bool_)
-    ladders, basins = in_use(units.ladder, state), in_use(units.basin, state)
-    few, _ = picked(pools, units, state, ladders, basins, columns, True)
-    at = empty_response(few)
-    respond(u, few, 1.0, 0.0, 0.0, np.empty(len(u)), at)
-    for k in range(len(ladders)):
-        surplus[units.ladder[ladders[k]]] += at.profit[k]
-        crossings = begin[ladders[k] + 1] - begin[ladders[k]]
-        if crossings and at.got[k] > 0:
-            beyond_edges(few, k, u, surplus[begin[ladders[k]] : begin[ladders[k] + 1]])
-    for b in range(len(basins)):
-        surplus[units.basin[basins[b]]] += at.profit[len(ladders) + b]
+    surplus, net, at = np.zeros(len(units.cost)), np.empty(len(u)), empty_response(pools)
+    cap, tick, sunk = stepped(pools, units, state, np.arange(len(pools.sold)), 1.0)
+    few = within(pools, cap, tick, sunk)
+    respond(u, few, 1.0, 0.0, 0.0, net, at)
+    got, profit, unit, crossing = at.got, at.profit, units.ladder, units.crossing
+    for k in range(len(unit)):
+        surplus[unit[k]] += profit[k]
+        if got[k] > 0 and crossing[k + 1] > crossing[k]:
+            beyond_edges(few, k, u, surplus[crossing[k] : crossing[k + 1]])
+    for b in range(len(units.basin)):
+        surplus[units.basin[b]] += profit[len(unit) + b]
+    for k in range(len(surplus)):
+        if state[k] == OUT:
+            surplus[k] = 0.0
     return surplus
 
 
@@ -203,17 +204,16 @@ def surpluses(pools: Arrays, units: Units, state: States, u: Floats) -> Floats:
 def beyond_edges(pools: Arrays, k: int, u: Floats, surplus: Floats) -> None:
     """Sets `surplus`, by crossing of ladder k, to what is earned beyond it, net of what lies beyond the next
     as far as that earns its cost."""
-    edges, liquidity, paid, got = pools.edges, pools.liquidity, pools.paid, pools.got
+    edges, paid, got = pools.edges, pools.paid, pools.got
     u_in, u_out, keep = u[pools.sold[k]], u[pools.bought[k]], pools.keep[k]
     begin, end, tick, sunk = pools.first[k], pools.first[k + 1] - 1, pools.tick[k], pools.sunk[k]
     target = min(sqrt(u_out * keep / u_in), pools.cap[k], edges[end])
     last = begin
     while last + 1 < end and edges[last + 1] <= target:
         last += 1
-    edge, depth = edges[last], liquidity[last]
-    beyond = depth * (target - edge) * (u_out / (edge * target) - u_in / keep)
+    beyond = pools.liquidity[last] * (target - edges[last]) * (u_out / (edges[last] * target) - u_in / keep)
     for e in range(last, begin, -1):
-        if e - begin - 1 < len(surplus):
+        if e - begin <= len(surplus):
             surplus[e - begin - 1] = beyond
         over = max(beyond - (tick if e - begin > sunk else 0.0), 0.0)
         beyond = over + u_out * (got[e] - got[e - 1]) - u_in * (paid[e] - paid[e - 1]) / keep
@@ -250,7 +250,7 @@ def relax(
         if state[k] == PAID:
             paid += units.cost[k]
     ladders, basins = in_use(units.ladder, state), in_use(units.basin, state)
-    few, columns = picked(pools, units, state, ladders, basins, ends_of(held, wanted), True)
+    few, columns = picked(pools, units, state, ladders, basins, ends_of(held, wanted), 1.0)
     some_held, some_wanted, u = some_of(held, columns), some_of(wanted, columns), some_of(start, columns)
     fits, _ = reachable(few, some_held, some_wanted)
     if not fits:

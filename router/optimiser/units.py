@@ -132,17 +132,17 @@ def ends_of(held: Floats, wanted: Floats) -> Flags:
 
 @inner
 def picked(
-    pools: Arrays, units: Units, state: States, ladders: Ints, basins: Ints, ends: Flags, priced: bool
+    pools: Arrays, units: Units, state: States, ladders: Ints, basins: Ints, ends: Flags, share: float
 ) -> tuple[Arrays, Ints]:
     """(some of the pools, the columns that they and the ends touch).
 
     Args:
-        priced: whether what is not paid for costs anything.
+        share: of its cost that what is not paid for costs.
     """
     costs = np.zeros(len(units.cost))
     for k in range(len(costs)):
-        if priced and state[k] != PAID:
-            costs[k] = units.cost[k]
+        if state[k] != PAID:
+            costs[k] = share * units.cost[k]
     touched, start, sold, bought, token = ends, pools.start, pools.sold, pools.bought, pools.token
     for k in ladders:
         touched[sold[k]] = True
@@ -157,7 +157,7 @@ def picked(
             count += 1
     few_first, edge = _rows(pools.first, ladders)
     few_start, entry = _rows(start, basins)
-    cap, tick, sunk = _steps(pools, units, state, ladders, priced)
+    cap, tick, sunk = stepped(pools, units, state, ladders, share)
     few = Arrays(
         sold=some_of(place, some_of(sold, ladders)),
         bought=some_of(place, some_of(bought, ladders)),
@@ -185,23 +185,50 @@ def picked(
 
 
 @inner
-def _steps(
-    pools: Arrays, units: Units, state: States, ladders: Ints, priced: bool
+def stepped(
+    pools: Arrays, units: Units, state: States, ladders: Ints, share: float
 ) -> tuple[Floats, Floats, Ints]:
-    """(cap, cost of a crossing, crossings that are paid for) of some ladders."""
-    cap, tick = some_of(pools.cap, ladders), np.zeros(len(ladders))
-    sunk, crossing = np.zeros(len(ladders), np.int64), units.crossing
+    """(cap, cost of a crossing, crossings that are paid for) of some ladders; `share` as in `picked`."""
+    cap, tick = some_of(pools.cap, ladders), some_of(pools.tick, ladders)
+    sunk, crossing, edges, first = np.zeros(len(ladders), np.int64), units.crossing, pools.edges, pools.first
     for k in range(len(ladders)):
-        begin, end = crossing[ladders[k]], crossing[ladders[k] + 1]
-        if priced:
-            tick[k] = pools.tick[ladders[k]]
-        for c in range(begin, end):
+        tick[k] *= share
+        begin = crossing[ladders[k]]
+        for c in range(begin, crossing[ladders[k] + 1]):
             if state[c] == OUT:
-                cap[k] = min(cap[k], pools.edges[pools.first[ladders[k]] + 1 + c - begin])
+                cap[k] = min(cap[k], edges[first[ladders[k]] + 1 + c - begin])
                 break
             if state[c] == PAID:
                 sunk[k] = c - begin + 1
     return cap, tick, sunk
+
+
+@inner
+def within(pools: Arrays, cap: Floats, tick: Floats, sunk: Ints) -> Arrays:
+    """The same pools with other steps; see `stepped`."""
+    return Arrays(
+        pools.sold,
+        pools.bought,
+        pools.keep,
+        cap,
+        pools.cost,
+        pools.floor,
+        tick,
+        sunk,
+        pools.first,
+        pools.edges,
+        pools.liquidity,
+        pools.paid,
+        pools.got,
+        pools.start,
+        pools.basin_keep,
+        pools.basin_cost,
+        pools.token,
+        pools.value,
+        pools.weight,
+        pools.low,
+        pools.high,
+    )
 
 
 @inner
