@@ -211,34 +211,56 @@ def exchanges(instance: Instance, of: Found, root: Relaxed) -> list[tuple[int, .
 
     What an exchange gains is bounded twice: at the support's own prices, and at the root's.
     """
-    used, touches = of.at.used, instance.touches
+    used, touches, units = of.at.used, instance.touches, instance.units
+    crossing = units.above >= 0
     live = touches[used].any(axis=0) | (instance.goal.held != 0)
     sign = np.where(used, -1.0, 1.0)
     own = instance.surpluses(of.at.prices, np.minimum(of.state, FREE))
     near = sign * (np.where(used, own, instance.surpluses(of.at.prices)) - instance.costs)
     far = sign * (root.surplus - instance.costs)
+    # What lies beyond a crossing is in its pool's surplus as well, as far as it pays.
+    far[crossing] = np.minimum(far[crossing], 0.0)
     slack = root.bound - float(np.maximum(far, 0.0).sum()) - of.net
-    gains, first, second = _gains(used, touches, live, near, far, slack, GAIN * of.at.value)
+    open_units = used | ~crossing | used[units.above]
+    gains, first, second = _gains(used, touches, live, open_units, near, far, slack, GAIN * of.at.value)
     order = np.argsort(-gains, kind="stable")[:TRIES]
-    return [(int(first[k]), int(second[k])) if second[k] >= 0 else (int(first[k]),) for k in order]
+    paying = np.flatnonzero(crossing & ~used & (near > 0))
+
+    def whole(unit: int) -> list[int]:
+        """A pool that is taken in comes with the crossings that pay."""
+        taken_in = not (used[unit] or crossing[unit])
+        return [unit, *paying[units.pool[paying] == unit].tolist()] if taken_in else [unit]
+
+    pairs = ([int(each) for each in (first[k], second[k]) if each >= 0] for k in order)
+    return [tuple(each for unit in pair for each in whole(unit)) for pair in pairs]
 
 
 @compiled
 def _gains(
-    used: Flags, touches: Flags, live: Flags, near: Floats, far: Floats, slack: float, least: float
+    used: Flags,
+    touches: Flags,
+    live: Flags,
+    open_units: Flags,
+    near: Floats,
+    far: Floats,
+    slack: float,
+    least: float,
 ) -> tuple[Floats, Ints, Ints]:
     """(most that an exchange gains where above `least`, its units, -1 where there is one only)."""
     count = len(used)
+    most_near, most_far = near.max(), far.max()
     reach = np.array([np.sum(touches[i] & live) for i in range(count)])
     gains, first, second = [np.inf], [0], [0]
     for i in range(count):
+        if not open_units[i] or min(near[i] + most_near, slack + far[i] + most_far) <= least:
+            continue
         if (used[i] or reach[i] >= 2) and min(near[i], slack + far[i]) > least:
             gains.append(min(near[i], slack + far[i]))
             first.append(i)
             second.append(-1)
         for j in range(i + 1, count):
             gain = min(near[i] + near[j], slack + far[i] + far[j])
-            if gain <= least:
+            if gain <= least or not open_units[j]:
                 continue
             if used[i] or used[j]:
                 fits = (used[i] or reach[i] >= 2) and (used[j] or reach[j] >= 2)
