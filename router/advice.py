@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
@@ -11,7 +11,7 @@ import numpy as np
 
 from router.errors import Unsolved
 from router.fixed_point import BPS, WAD
-from router.market_cost import SIZES, measure_cost
+from router.market_cost import CostProbe
 from router.plan import Judgement, Plan
 from router.planner.statement import hold_plan
 from router.planner.valuation import Valuation
@@ -28,9 +28,8 @@ PLAN_COSTS_MORE = "plan_costs_more"
 """The plan's own cost is above what the curves promised, and above what the trade avoids."""
 ONE_WAY = 2
 """Sides of a trade in one asset: bought and sold."""
-REFINEMENTS, AROUND = 2, (0.75, 0.9, 1.0, 1.1, 1.35)
-"""How often cost curves are measured again about the trade decided on, and at which multiples of it: between
-two sizes a curve is a chord, which is above it."""
+SPREADS = tuple(1.22 ** (0.5**k) for k in range(4))
+"""How wide about the trade decided on cost curves are measured again, each time."""
 
 
 @dataclass(frozen=True)
@@ -177,13 +176,16 @@ def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> 
     targets = np.array([valuation.target(token) for token in tokens])
     covariance = discipline.covariance(tokens, snapshot.numeraire)
 
-    def decided(sizes: Iterable[float], left: float) -> Decision:
+    probe = CostProbe(snapshot, portfolio)
+    probe.measure()
+
+    def decided(left: float) -> Decision:
         floors, caps = _limits(portfolio, discipline, held, left)
         return decide(
             weights,
             targets,
             covariance,
-            measure_cost(snapshot, portfolio, sizes=sorted(sizes)),
+            probe.cost,
             nav=valuation.value(valuation.tradable),
             risk_aversion=discipline.risk_aversion,
             horizon_years=discipline.horizon_years,
@@ -191,15 +193,12 @@ def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> 
             caps=caps,
         )
 
-    sizes = set(SIZES)
-    decision = decided(sizes, 1.0)
-    for _ in range(REFINEMENTS):
+    decision = decided(1.0)
+    for spread in SPREADS:
         left = 1 - decision.problem.cost.variable(decision.proposal)
-        found = {abs(change) * each for change in decision.proposal.tolist() if change for each in AROUND}
-        if found <= sizes:
+        if not probe.refine(decision.proposal, spread):
             break
-        sizes |= {size for size in found if min(SIZES) < size < max(SIZES)}
-        decision = decided(sizes, left)
+        decision = decided(left)
     return Advice(valuation, discipline, covariance, decision)
 
 
