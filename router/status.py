@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from math import isfinite
@@ -32,8 +32,9 @@ from router.strategy.machine import next_due
 from router.strategy.observation import Observation
 from router.strategy.state import TriggerState
 from router.strategy.triggers import TriggerSpec
+from router.strategy.weighing import Weighing
 from router.tokens import Address, format_amount
-from router.trigger_journal import open_journal
+from router.trigger_journal import open_journal, solver_here
 
 _WEIGHT_DECIMALS = 18
 
@@ -121,7 +122,11 @@ def look(
         gas_price_wei=wei_per_gas(valuation),
         priced_at=(taken,) * len(valuation.tokens),
     )
-    return Standing(valuation, spec, tick(spec, state, observation, now or taken), advice)
+    record = tick(spec, state, observation, now or taken)
+    if advice is not None:
+        weighing = Weighing.of(advice.decision, advice.discipline.risk_aversion, solver_here())
+        record = replace(record, weighing=weighing)
+    return Standing(valuation, spec, record, advice)
 
 
 def status_file(standing: Standing) -> StatusFile:

@@ -12,16 +12,24 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from platform import machine, python_version, system
 from typing import BinaryIO, TypeAlias
 
+import numpy as np
+
 from router.errors import GuardRefused, InputError
-from router.strategy.journal import End, Record, replay
+from router.strategy.journal import End, Record, Replay, replay
 from router.strategy.state import TriggerState
 
 Line: TypeAlias = Record | End
 
-_KINDS: dict[str, type[Record] | type[End]] = {each.SCHEMA: each for each in (Record, End)}
+_KINDS: dict[str, type[Record] | type[End]] = {
+    schema: kind for kind in (Record, End) for schema in (kind.SCHEMA, *kind.EARLIER)
+}
+_SOLVERS = ("clarabel", "cvxpy", "numpy", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class Finding:
 
     line: int
     record: Line
+    replayed: Replay
     differences: tuple[str, ...]
 
 
@@ -85,31 +94,68 @@ def replay_journal(path: Path) -> Iterator[Finding]:
     """
     if not path.is_file():
         raise InputError("no such file", path=path.name)
-    with path.open("rb") as file:
-        lines = _read(file, path.name)
     state: TriggerState | None = None
-    for number, record in enumerate(lines, 1):
-        found = replay(record).differences
+    for number, text in _numbered(path.read_bytes()):
+        where = f"{path.name}: line {number}"
+        record, altered = _line(text, where)
+        found = (f"digest: {altered}",) if altered else ()
         if record.before != state:
-            found = ("before: is not the state that the line before left", *found)
-        yield Finding(number, record, found)
+            found = (*found, "before: is not the state that the line before left")
+        with _placed(where):
+            replayed = replay(record, solver_here())
+        yield Finding(number, record, replayed, (*found, *replayed.differences))
         state = record.after
 
 
+@cache
+def solver_here() -> tuple[str, ...]:
+    """What the last bits of a weighing depend on: libraries with their versions, the interpreter, the kind of
+    machine, and the instructions of its processor that numpy and its BLAS choose their loops by."""
+    found = [f"{name} {_version(name)}" for name in _SOLVERS]
+    known = np.show_config(mode="dicts")
+    if isinstance(known, dict):
+        found.append(f"BLAS {known['Build Dependencies']['blas'].get('version', 'unknown')}")
+        found.append(f"SIMD {' '.join(known['SIMD Extensions'].get('found', ()))}")
+    return (*found, f"Python {python_version()}", f"{system()} {machine()}")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _numbered(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Every whole line."""
+    return enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1)
+
+
 def _read(file: BinaryIO, name: str) -> tuple[Line, ...]:
-    data = file.read()
-    whole = data[: data.rfind(b"\n") + 1]
-    return tuple(_line(text, f"{name}: line {number}") for number, text in enumerate(whole.splitlines(), 1))
+    lines = []
+    for number, text in _numbered(file.read()):
+        record, altered = _line(text, f"{name}: line {number}")
+        if altered:
+            raise InputError(altered, path=f"{name}: line {number}: digest")
+        lines.append(record)
+    return tuple(lines)
 
 
-def _line(data: bytes, where: str) -> Line:
+def _line(data: bytes, where: str) -> tuple[Line, str]:
+    """A record, and how its digest differs."""
     try:
         text = data.decode()
-        schema = json.loads(text)["schema"]
-        kind = _KINDS[schema]
+        kind = _KINDS[json.loads(text)["schema"]]
     except (ValueError, KeyError, TypeError):
         raise InputError("is no line of a trigger's journal", path=where) from None
+    with _placed(where):
+        return kind.of_any_text(text)
+
+
+@contextmanager
+def _placed(where: str) -> Iterator[None]:
+    """Names the line that an error is about."""
     try:
-        return kind.of_text(text)
+        yield
     except InputError as error:
-        raise InputError(error.message, path=f"{where}: {error.path}") from None
+        raise InputError(error.message, path=f"{where}: {error.path}", nearest=error.nearest) from None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from router.cli.journal import row_of
 from router.errors import InputError
 from router.portfolio import Portfolio
 from router.snapshot import Snapshot
@@ -17,6 +19,7 @@ from router.strategy.journal import Record, replay
 from router.strategy.schedule import Cron
 from router.strategy.state import completed
 from router.strategy.triggers import AnyOf, Calendar, Gates, Threshold, TriggerSpec
+from router.trigger_journal import replay_journal
 from tests.markets import portfolio, raw, snapshot, token, v2
 
 CAREFUL = Discipline(3.0, 30.0, {token("ETH"): 0.8, token("BTC"): 0.6}, correlation=0.5)
@@ -110,6 +113,36 @@ def test_a_look_replays_from_its_record_and_goes_on_from_its_state() -> None:
     done = completed(record.after, record.now + timedelta(minutes=1))
     later = look(market(), owner(), BAND, state=done, now=record.now + timedelta(minutes=2))
     assert later.record.decision.fires
+
+
+@pytest.mark.parametrize(
+    ("gas_price_wei", "told"),
+    [
+        (0, [("fired", "trade", "pays")]),
+        (10**13, [("fired", "hold", "below_fixed_cost"), ("declined", None, "")]),
+    ],
+)
+def test_what_a_look_weighed_is_in_its_journal_and_replays(
+    tmp_path: Path, gas_price_wei: int, told: list[tuple[str, str | None, str]]
+) -> None:
+    path = tmp_path / "trigger.jsonl"
+    standing = look(market(), owner(gas_price_wei=gas_price_wei), BAND, discipline=CAREFUL, journal=path)
+    found = list(replay_journal(path))
+    rows = [row_of(each) for each in found]
+    assert [(row.what, row.weighed, row.weighed_reason) for row in rows] == told
+    assert all(row.differences == () and row.compared == "exact" for row in rows)
+    assert found[0].replayed.ruling is not None
+    assert standing.advice is not None
+    assert found[0].replayed.ruling.landing == tuple(standing.advice.decision.landing.tolist())
+    assert rows[0].net_bps == standing.advice.decision.benefit.net * 1e4
+
+
+def test_a_look_without_a_discipline_weighs_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "trigger.jsonl"
+    look(market(), owner(), BAND, journal=path)
+    (found,) = replay_journal(path)
+    assert (found.differences, found.replayed.ruling) == ((), None)
+    assert row_of(found).weighed is None
 
 
 def test_weights_are_those_after_the_cash_flows() -> None:
