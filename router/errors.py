@@ -16,6 +16,7 @@
           DuplicatedTime
           UnsortedTimes
           MixedTimeZones       some times with a zone and some without, or several zones
+        OutdatedPrices         recorded prices that end too long before the market's time
         SingularCovariance     a covariance that is no positive definite matrix
         Unaffordable           weights that cost more than the portfolio is worth
       PoolError                an AMM would refuse this trade
@@ -125,6 +126,10 @@ class UnsortedTimes(PriceSeriesError):  # noqa: N818
 
 class MixedTimeZones(PriceSeriesError):  # noqa: N818
     """Some times carry a zone and some do not, or they carry several."""
+
+
+class OutdatedPrices(InputError):  # noqa: N818
+    """Recorded prices that end too long before the market's time. The message has both, and the limit."""
 
 
 class SingularCovariance(InputError):  # noqa: N818

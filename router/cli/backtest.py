@@ -27,7 +27,6 @@ from router.cli.backtest_inputs import (
     parse_depth,
     parse_grid,
     read_prices,
-    strategy_extra,
     window,
 )
 from router.cli.backtest_market import pool_costs
@@ -37,6 +36,7 @@ from router.cli.backtest_views import say_notes, show_results, show_sweep
 from router.cli.console import print_json, progress_bar, say
 from router.documents.backtest_file import backtest_file
 from router.documents.backtest_models import SweepEntry
+from router.documents.extra import strategy_extra
 from router.errors import InputError
 from router.fixed_point import BPS
 

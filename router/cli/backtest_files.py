@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.backtest import Result, run
-from router.cli.backtest_inputs import strategy_extra
 from router.cli.console import say
 from router.documents.backtest_models import BacktestFile
+from router.documents.extra import strategy_extra
 from router.documents.files import canonical_json, write_bytes
 from router.errors import InputError
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from router.backtest import Prices, load_prices
+from router.documents.extra import strategy_extra
 from router.errors import InputError, InsufficientHistory, nearest
 
 MOST_VALUES = 1_000_000
@@ -25,22 +25,6 @@ SETTINGS = ("fee_bps", "gas", "gamma", "initial")
 PLACES = ("N", "B")
 
 Grid = Mapping[str, tuple[Decimal, ...]]
-
-
-@contextmanager
-def strategy_extra(path: str) -> Iterator[None]:
-    """Where a library of the optional extra may be needed.
-
-    Raises:
-        InputError: it is not installed; says how to install it.
-    """
-    try:
-        yield
-    except ImportError as error:
-        if (error.name or "").startswith("router"):
-            raise
-        name = error.name or str(error).splitlines()[0]
-        raise InputError(f'needs {name}: pip install "atomic-rebalance[strategy]"', path=path) from None
 
 
 def read_prices(

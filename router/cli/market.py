@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -111,19 +110,18 @@ def status_command(
     """
     settings = load_settings(config)
     file = load_portfolio_file(settings.required_path(portfolio, "portfolio"))
-    market, resolved, clock = read_both(
+    market, resolved, now = read_both(
         settings, file, snapshot=snapshot, rpc=rpc, deployment=deployment, block=block
     )
     from router.strategy.trade_program import can_weigh
 
-    discipline = file.discipline(market)
+    discipline = file.discipline(market, now)
     if discipline is not None and not can_weigh():
         say("note: whether a trade pays is not told: pip install 'atomic-rebalance[strategy]'", markup=False)
         discipline = None
     from router.status import look, status_file  # with the planner's numerics, which take long to load
 
     with machine_code():
-        now = datetime.fromtimestamp(clock, UTC)
         standing = look(
             market,
             resolved,

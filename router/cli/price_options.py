@@ -7,10 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from router.backtest import Prices
 from router.cli.backtest_inputs import read_prices, window
 from router.cli.console import say
 from router.cli.price_flags import PRICE_FLAGS
@@ -41,8 +37,3 @@ def price_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(PRICE_FLAGS):
         with_prices = option(with_prices)
     return with_prices
-
-
-def log_returns(prices: Prices) -> npt.NDArray[np.float64]:
-    """(rows - 1, assets)."""
-    return np.asarray(np.diff(np.log(prices.values), axis=0), dtype=np.float64)

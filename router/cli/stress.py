@@ -130,7 +130,7 @@ def stress_command(
     if prices is None and (columns or like or keep_jumps):
         raise InputError("--columns, --like and --keep-jumps go with it", path="prices")
     recorded = None if prices is None else read_prices(prices, columns, keep_jumps=keep_jumps)
-    market, owner, _ = read_both(
+    market, owner, now = read_both(
         settings, file, snapshot=snapshot, rpc=rpc, deployment=deployment, block=block
     )
     from router.planner.valuation import Valuation
@@ -138,7 +138,7 @@ def stress_command(
 
     valuation = Valuation(market, owner)
     valuation.check()
-    discipline = file.discipline(market)
+    discipline = file.discipline(market, now)
     covariance = None if discipline is None else discipline.covariance(valuation.tokens, market.numeraire)
     symbols = [valuation.symbol(token) for token in valuation.tokens]
     steady = valuation.symbol(market.numeraire)
@@ -158,7 +158,7 @@ def stress_command(
         max_cost_bps=owner.max_cost_bps,
         rows=stress_rows(stressed),
         not_run=found.missing,
-        notes=notes,
+        notes=(*notes, *owner.notes, *(discipline.notes if discipline else ())),
     )
     if as_json:
         print_json(document.to_json())

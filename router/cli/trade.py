@@ -107,9 +107,9 @@ def plan_command(
             market,
             resolved,
             balances_are_holdings=file.needs_balances,
-            deadline=now + DEADLINE_SECONDS,
+            deadline=int(now.timestamp()) + DEADLINE_SECONDS,
             prove=proving,
-            discipline=None if anyway else file.discipline(market),
+            discipline=None if anyway else file.discipline(market, now),
             trade_broken_market=trade_broken_market,
         )
     payload = find_payload(plan)

@@ -64,6 +64,23 @@ def discipline_toml(model: DisciplineModel) -> str:
     return "\n".join(tables)
 
 
+def answer_of(each: AssetEntry) -> str:
+    """An asset's forecast in a sentence: how much, by whom, and how such answers did."""
+    who = each.active or f"{each.constant}, no model being on"
+    regime = f"; regime {each.regime}" if each.regime else ""
+    text = f"{each.asset}: volatility {each.volatility:.1%} by {who}{regime}"
+    if each.served.qlike is not None:
+        others = ", ".join(f"{name} {figure(loss)}" for name, loss in each.served.constants.items())
+        mine = f"QLIKE {figure(each.served.qlike)} over {each.served.scored} scores"
+        text += f"; answers so far had {mine}, {others}"
+    return text
+
+
+def figure(value: float | None) -> str:
+    """A loss for people; nothing where there is none."""
+    return "" if value is None else f"{value:.4f}"
+
+
 def _asset(found: AssetOutlook) -> AssetEntry:
     return AssetEntry.of(
         asset=found.asset,

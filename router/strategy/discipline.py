@@ -27,6 +27,7 @@ class Discipline:
         volatility: annual, a share of 1, by token.
         correlation: of every two tokens that `correlations` does not name.
         max_weight: the most of a token that a landing part of the way may hold, by token.
+        notes: sentences for people on where the figures come from.
     """
 
     risk_aversion: float
@@ -35,6 +36,7 @@ class Discipline:
     correlation: float = 0.0
     correlations: Mapping[frozenset[Address], float] = field(default_factory=dict)
     max_weight: Mapping[Address, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def horizon_years(self) -> float:

@@ -1,0 +1,114 @@
+"""Recorded prices that a portfolio file names: those up to the market's time, refused where they are old."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from router.backtest import Prices, load_prices
+from router.documents.extra import strategy_extra
+from router.documents.price_models import PricesTable
+from router.errors import InputError, InsufficientHistory, OutdatedPrices
+
+LEAST_RETURNS = 30
+"""Below it nothing is estimated that moves money."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Prices as they were known at a time.
+
+    Attributes:
+        prices: the rows that are not later.
+        source: the file's name.
+        sha256: of the file, hex.
+        later: rows that are left out, being later.
+    """
+
+    prices: Prices
+    source: str
+    sha256: str
+    later: int
+
+    @property
+    def told(self) -> str:
+        """Which figures these are, in one clause."""
+        prices, last = self.prices, self.prices.at(-1)
+        rows = f"{self.source}, {len(prices)} rows to {last:%Y-%m-%dT%H:%M:%SZ}"
+        parts = [rows, f"sha-256 {self.sha256}"]
+        parts += [f"{self.later} later rows left out"] if self.later else []
+        parts += [f"{prices.repairs.total} repairs"] if prices.repairs.total else []
+        return ", ".join(parts)
+
+
+def read_history(table: PricesTable, folder: Path, now: datetime) -> History:
+    """The prices of a table's file; error paths are keys of the table.
+
+    Args:
+        folder: what the file's path is relative to.
+        now: the market's time; a row that is later is not known yet.
+
+    Raises:
+        OutdatedPrices: the newest row is older than the table allows.
+        InsufficientHistory: too few rows by then.
+        InputError: no such file or column, faulty prices, or a library that is not installed.
+    """
+    path = folder / table.prices
+    columns = tuple(f"{asset}={column}" for asset, column in table.columns.items())
+    try:
+        with strategy_extra("prices"):
+            digest = _digest(path)
+            prices = load_prices(
+                path,
+                columns,
+                time=table.time_column,
+                repair=table.repair,
+                keep_jumps=table.keep_jumps,
+            )
+    except InputError as error:
+        raise type(error)(_beside(error), path=_key(table, error), nearest=error.nearest) from None
+    if _digest(path) != digest:
+        raise InputError(f"{path.name} changed while it was read", path="prices")
+    known = int((prices.times <= np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")).sum())
+    if known <= LEAST_RETURNS:
+        raise InsufficientHistory(
+            f"{path.name} has {known} rows up to the market's time, {now:%Y-%m-%d %H:%M}Z; "
+            f"{LEAST_RETURNS + 1} are needed",
+            path="prices",
+        )
+    age = now - prices.at(known - 1)
+    if age > timedelta(days=float(table.max_age_days)):
+        raise OutdatedPrices(
+            f"{path.name} ends at {prices.at(known - 1):%Y-%m-%d %H:%M}Z, {age / timedelta(days=1):.1f} days "
+            f"before the market's time; max_age_days allows {table.max_age_days}",
+            path="prices",
+        )
+    kept = replace(prices, times=prices.times[:known], values=prices.values[:known])
+    return History(kept, path.name, digest, len(prices) - known)
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise InputError("no such file", path=str(path)) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path=str(path)) from None
+
+
+def _key(table: PricesTable, error: InputError) -> str:
+    """The key of the table that an error is about."""
+    for asset, column in table.columns.items():
+        if error.message == f"no column {column!r}":
+            return f"columns.{asset}"
+    return "time_column" if error.message == f"no column {table.time_column!r}" else "prices"
+
+
+def _beside(error: InputError) -> str:
+    """The message, with the place in the price file before it."""
+    return error.message if error.path in ("", "prices") else f"{error.path}: {error.message}"
