@@ -41,7 +41,7 @@ class History:
         rows = f"{self.source}, {len(prices)} rows to {last:%Y-%m-%dT%H:%M:%SZ}"
         parts = [rows, f"sha-256 {self.sha256}"]
         parts += [f"{self.later} later rows left out"] if self.later else []
-        parts += [f"{prices.repairs.total} repairs"] if prices.repairs.total else []
+        parts += [f"repairs: {prices.repairs.total}"] if prices.repairs.total else []
         return ", ".join(parts)
 
 
