@@ -76,8 +76,8 @@ class Guards:
         min_sources: of the price of each held or wanted token: 1 also takes one that no pool speaks of, 2
             refuses it.
         max_jump_bps: of a price from the one that the last look of a journal accepted, within a day. Of 3,270
-            daily changes of BTC, ETH and LINK from 2021 to 2023 three were larger than the default, in the
-            crash of May 2021; a wrong decimal place or feed is off by far more.
+            daily changes of BTC, ETH and LINK from 2021 to 2023 three were larger than the default, all in
+            May 2021; a wrong decimal place or feed is off by far more.
     """
 
     max_pool_share_bps: int = 20_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -21,14 +21,17 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 
 from router.errors import GuardRefused, InputError
+from router.strategy.feeds import PriceReading
 from router.strategy.journal import End, Record, Replay, replay
 from router.strategy.state import TriggerState
+from router.tokens import Address
 
 Line: TypeAlias = Record | End
 
 _KINDS: dict[str, type[Record] | type[End]] = {
     schema: kind for kind in (Record, End) for schema in (kind.SCHEMA, *kind.EARLIER)
 }
+_SOURCE = "the journal"
 _SOLVERS = ("clarabel", "cvxpy", "numpy", "scipy")
 
 
@@ -47,7 +50,7 @@ class TriggerJournal:
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file = file
-        self.lines = _read(file, name)
+        self.lines = _read(file.read(), name)
 
     @property
     def state(self) -> TriggerState | None:
@@ -107,6 +110,30 @@ def replay_journal(path: Path) -> Iterator[Finding]:
         state = record.after
 
 
+def read_accepted(path: Path, numeraire: Address) -> dict[Address, PriceReading]:
+    """The prices that the looks of a journal rest on, without opening it for writing; see `accepted_prices`.
+
+    Raises:
+        InputError: no such file, or a line is not what was written.
+    """
+    if not path.is_file():
+        raise InputError("no such file; `status --journal` begins it", path=path.name)
+    return accepted_prices(_read(path.read_bytes(), path.name), numeraire)
+
+
+def accepted_prices(lines: Iterable[Line], numeraire: Address) -> dict[Address, PriceReading]:
+    """By token, the price in this numeraire that the last look with it rests on, and when that was true."""
+    found: dict[Address, PriceReading] = {}
+    for line in lines:
+        if not isinstance(line, Record) or line.accepted is None or line.accepted.numeraire != numeraire:
+            continue
+        seen = line.observation
+        times = seen.priced_at or (line.now,) * len(seen.assets)
+        for token, price, at in zip(seen.assets, line.accepted.prices, times, strict=True):
+            found[token] = PriceReading(_SOURCE, token, price, at)
+    return found
+
+
 @cache
 def solver_here() -> tuple[str, ...]:
     """What the last bits of a weighing depend on: libraries with their versions, the interpreter, the kind of
@@ -131,9 +158,9 @@ def _numbered(data: bytes) -> Iterator[tuple[int, bytes]]:
     return enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1)
 
 
-def _read(file: BinaryIO, name: str) -> tuple[Line, ...]:
+def _read(data: bytes, name: str) -> tuple[Line, ...]:
     lines = []
-    for number, text in _numbered(file.read()):
+    for number, text in _numbered(data):
         record, altered = _line(text, f"{name}: line {number}")
         if altered:
             raise InputError(altered, path=f"{name}: line {number}: digest")

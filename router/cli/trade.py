@@ -28,6 +28,7 @@ from router.cli.settings import (
     portfolio_option,
     rpc_option,
     snapshot_option,
+    trade_broken_market_option,
 )
 from router.cli.views import show_plan, show_receipt, show_simulation
 from router.documents.plan_file import plan_to_json, save_plan
@@ -45,6 +46,7 @@ from router.rebalancer import (
     simulate_plan,
     simulation_report,
 )
+from router.trigger_journal import read_accepted
 
 OUT = click.Path(dir_okay=False, path_type=Path)
 
@@ -58,9 +60,8 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @block_option
 @override_options
 @click.option("--anyway", is_flag=True, help="Go to the target even where that does not pay.")
-@click.option(
-    "--trade-broken-market", is_flag=True, help="Overrule what guards refuse of the market; notes tell it."
-)
+@journal_option
+@trade_broken_market_option
 @click.option("--prove", is_flag=True, help="Close the gap that gas leaves, by branch and bound.")
 @click.option("--out", type=OUT, help="Save the plan here, for `simulate` and `send`.")
 @click.option("--save-snapshot", "snapshot_out", type=OUT, help="Save what the plan was made from.")
@@ -75,6 +76,7 @@ def plan_command(
     block: int | None,
     overrides: Overrides,
     anyway: bool,
+    journal: Path | None,
     trade_broken_market: bool,
     prove: bool,
     out: Path | None,
@@ -85,8 +87,8 @@ def plan_command(
     """Find the cheapest way from the portfolio's holdings to its target weights.
 
     Where the file has a `discipline`, the plan lands where the next unit would not pay, which may be short of
-    the target. With --snapshot no node is needed. Exit code 3 where nothing is to be done, 4 where the market
-    is not fit for the trade.
+    the target. With --snapshot no node is needed; with --journal no price may have jumped since its last
+    look. Exit code 3 where nothing is to be done, 4 where the market is not fit for the trade.
     """
     settings = load_settings(config)
     path = settings.required_path(portfolio, "portfolio")
@@ -110,6 +112,7 @@ def plan_command(
             deadline=int(now.timestamp()) + DEADLINE_SECONDS,
             prove=proving,
             discipline=None if anyway else file.discipline(market, now),
+            last_accepted=None if journal is None else read_accepted(journal, market.numeraire),
             trade_broken_market=trade_broken_market,
         )
     payload = find_payload(plan)

@@ -113,6 +113,11 @@ class Record(_Line):
     weighing: Weighing | None = None
     accepted: Accepted | None = None
 
+    def __post_init__(self) -> None:
+        if self.accepted is not None and len(self.accepted.prices) != len(self.observation.assets):
+            found, assets = len(self.accepted.prices), len(self.observation.assets)
+            raise InputError(f"has {found} entries for {assets} assets", path="accepted.prices")
+
 
 class Ending(StrEnum):
     """How a rebalance ended."""

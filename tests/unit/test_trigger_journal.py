@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from router.errors import GuardRefused, InputError
 from router.strategy.drift import DriftKind
-from router.strategy.journal import Ending, Record, end, tick
+from router.strategy.journal import Accepted, Ending, Record, end, tick
 from router.strategy.observation import Observation
 from router.strategy.schedule import Interval
 from router.strategy.state import TriggerState
@@ -105,6 +106,11 @@ def test_what_a_weighing_depends_on_is_named_and_stays(tmp_path: Path) -> None:
     assert told == solver_here()
     assert any(each.startswith("clarabel ") for each in told)
     assert any(each.startswith("numpy ") for each in told)
+
+
+def test_prices_of_another_number_of_assets_are_refused() -> None:
+    with pytest.raises(InputError, match=r"accepted\.prices: has 3 entries for 2 assets"):
+        replace(look(None, 0.5, 0), accepted=Accepted("A", (1.0, 2.0, 3.0)))
 
 
 def test_lines_of_something_else_are_refused(tmp_path: Path) -> None:
