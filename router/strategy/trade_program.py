@@ -48,7 +48,8 @@ def _libraries() -> tuple[Any, Any]:
     """
     if not can_weigh():
         raise InputError(
-            "weighing a trade needs more: pip install 'atomic-rebalance[strategy]', or plan with --anyway",
+            "weighing a trade needs Clarabel: pip install 'atomic-rebalance[strategy]', "
+            "or plan with --anyway",
             path="discipline",
         )
     return importlib.import_module("clarabel"), importlib.import_module("scipy.sparse")
