@@ -38,6 +38,7 @@ from router.strategy.triggers import TriggerSpec
 from router.strategy.weighing import Weighing
 from router.tokens import Address, format_amount
 from router.trigger_journal import accepted_prices, open_journal, solver_here
+from router.waiting import timing_told
 
 _WEIGHT_DECIMALS = 18
 
@@ -158,7 +159,9 @@ def status_file(standing: Standing) -> StatusFile:
     notes = [f"prices: {snapshot.price_source}"] if snapshot.price_source else []
     notes += gas_price_of(valuation).notes
     notes += portfolio.notes
-    notes += advice.discipline.notes if advice else ()
+    if advice is not None:
+        timing = timing_told(advice, standing.spec) if standing.trades else None
+        notes += [*advice.discipline.notes, *([timing] if timing else [])]
     if standing.record.accepted is None:
         notes.append("no journal, so prices are not held to those of an earlier look")
     else:

@@ -10,7 +10,7 @@ from router.documents.discipline_models import DisciplineModel, ForecastTable
 from router.documents.located import within
 from router.documents.named_tokens import NamedTokens
 from router.errors import InputError
-from router.strategy.discipline import Discipline
+from router.strategy.discipline import Discipline, Past
 from router.tokens import Address
 
 PAIR = 2
@@ -29,8 +29,9 @@ def discipline_of(model: DisciplineModel, names: NamedTokens, folder: Path, now:
         OutdatedPrices: a forecast's prices that are too old.
     """
     notes: tuple[str, ...] = ()
+    past = None
     if model.forecast is not None:
-        model, notes = _with_forecast(model, model.forecast, names, folder, now)
+        model, past, notes = _with_forecast(model, model.forecast, names, folder, now)
 
     def of(name: str, values: Mapping[str, str]) -> dict[Address, float]:
         found = names.distinct(f"discipline.{name}", values)
@@ -44,30 +45,32 @@ def discipline_of(model: DisciplineModel, names: NamedTokens, folder: Path, now:
         correlations=_correlations(model.correlations, names),
         max_weight=of("max_weight", model.max_weight),
         notes=notes,
+        past=past,
     )
 
 
 def _with_forecast(
     model: DisciplineModel, table: ForecastTable, names: NamedTokens, folder: Path, now: datetime
-) -> tuple[DisciplineModel, tuple[str, ...]]:
+) -> tuple[DisciplineModel, Past, tuple[str, ...]]:
     """The discipline with the forecast's figures beside its own, and what these are from."""
     from router.documents.portfolio_prices import KEYS, forecast_moments  # loads what prices need
 
     columns = names.distinct("discipline.forecast.columns", table.columns)
-    forecast = {token.address for _, token in columns}
+    forecast = tuple(token.address for _, token in columns)
     own = {"volatility": model.volatility, "correlations": model.correlations}
     for place, entries in own.items():
         for key in entries:
             parts = [key] if place == "volatility" else key.split("/")
-            if forecast.issuperset(names.find(part, "discipline", place, key).address for part in parts):
+            if set(forecast).issuperset(names.find(part, "discipline", place, key).address for part in parts):
                 raise InputError("is forecast; leave it out", path=names.at("discipline", place, key))
     with within(names.file, "discipline", "forecast", keys=KEYS):
-        found, notes = forecast_moments(table, folder, now)
+        found, prices, notes = forecast_moments(table, folder, now)
     merged = {
         "volatility": {**model.volatility, **found.volatility},
         "correlations": {**model.correlations, **found.correlations},
     }
-    return model.model_copy(update=merged), notes
+    past = Past(forecast, prices.returns(), 1 / prices.interval_years)
+    return model.model_copy(update=merged), past, notes
 
 
 def _correlations(entries: Mapping[str, str], names: NamedTokens) -> dict[frozenset[Address], float]:

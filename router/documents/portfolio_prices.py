@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from router.backtest import Prices
 from router.documents.discipline_models import DisciplineModel, ForecastTable
 from router.documents.extra import strategy_extra
 from router.documents.forecast_file import answer_of, forecast_file
@@ -68,8 +69,9 @@ def ruled_targets(
 
 def forecast_moments(
     table: ForecastTable, folder: Path, now: datetime
-) -> tuple[DisciplineModel, tuple[str, ...]]:
-    """Volatilities and correlations of the table's tokens, and who answered, why, and from what.
+) -> tuple[DisciplineModel, Prices, tuple[str, ...]]:
+    """Volatilities and correlations of the table's tokens, the prices that they are from, and who answered,
+    why, and from what.
 
     Raises:
         InputError: as `read_history` and `router.strategy.trials.try_models`.
@@ -87,4 +89,4 @@ def forecast_moments(
         "; ".join([f"forecast of {answer_of(each)}", *(trial.reason for trial in each.trials)])
         for each in found.assets
     ]
-    return found.discipline, tuple(told)
+    return found.discipline, prices, tuple(told)
