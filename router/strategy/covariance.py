@@ -157,14 +157,17 @@ def _estimate(rows: Floats, kind: CovarianceKind, half_life: float) -> Floats:
         return np.atleast_2d(np.cov(rows, rowvar=False))
     if kind is CovarianceKind.SHRUNK:
         from sklearn import config_context
-        from sklearn.covariance import ledoit_wolf
+        from sklearn.covariance import ledoit_wolf_shrinkage
 
-        deviations = rows.std(axis=0, ddof=1)
-        standardised = (rows - rows.mean(axis=0)) / deviations
+        sample = np.atleast_2d(np.cov(rows, rowvar=False))
+        variances = np.diag(sample)
+        standardised = (rows - rows.mean(axis=0)) / np.sqrt(variances)
         with config_context(assume_finite=True, skip_parameter_validation=True):  # checked above
-            correlations, _ = ledoit_wolf(standardised, assume_centered=True)
-        # Of standardised rows the variances are all (rows - 1) / rows; shrinking leaves them equal.
-        return np.asarray(correlations / correlations[0, 0] * np.outer(deviations, deviations))
+            shrinkage = ledoit_wolf_shrinkage(standardised, assume_centered=True)
+        # Standardised rows have one variance for all, which is what they are shrunk to.
+        shrunk = (1 - shrinkage) * sample
+        np.fill_diagonal(shrunk, variances)
+        return np.asarray(shrunk)
     from skfolio.moments import EWCovariance, RegimeAdjustedEWCovariance
 
     estimators = {
