@@ -11,6 +11,7 @@
         PriceSeriesError       recorded prices that no backtest can be run on; says which asset and when
           MissingPrice         no price where others have one
           NonPositivePrice
+          DuplicatedColumn     two columns of one name
           PriceJump            a change that looks like a split, or like another unit
           PriceGap             no rows for much longer than usual
           DuplicatedTime
@@ -106,6 +107,10 @@ class MissingPrice(PriceSeriesError):  # noqa: N818
 
 class NonPositivePrice(PriceSeriesError):  # noqa: N818
     """A price of zero or below."""
+
+
+class DuplicatedColumn(PriceSeriesError):  # noqa: N818
+    """Two columns of one name, of which nobody can tell which is meant."""
 
 
 class PriceJump(PriceSeriesError):  # noqa: N818

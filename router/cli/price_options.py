@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from router.cli.backtest_inputs import read_prices, window
+from router.cli.backtest_inputs import read_prices
 from router.cli.console import say
 from router.cli.price_flags import PRICE_FLAGS
 
@@ -27,12 +27,20 @@ def price_options(command: Callable[..., None]) -> Callable[..., None]:
         keep_jumps: bool,
         **others: Any,
     ) -> None:
-        loaded = read_prices(prices, columns, time_column=time_column, repair=repair, keep_jumps=keep_jumps)
+        loaded = read_prices(
+            prices,
+            columns,
+            time_column=time_column,
+            repair=repair,
+            keep_jumps=keep_jumps,
+            start=start,
+            end=end,
+        )
         if loaded.repairs.total:
             say(f"{loaded.repairs.total} repairs of the prices")
         for detail in loaded.repairs.details:
             say(f"note: {detail}", markup=False)
-        command(prices=window(loaded, start, end), source=prices.name, **others)
+        command(prices=loaded, source=prices.name, **others)
 
     for option in reversed(PRICE_FLAGS):
         with_prices = option(with_prices)
