@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import numpy as np
 
 from router.backtest import Prices, load_prices
 from router.documents.extra import strategy_extra
@@ -26,13 +24,11 @@ class History:
         prices: the rows that are not later.
         source: the file's name.
         sha256: of the file, hex.
-        later: rows that are left out, being later.
     """
 
     prices: Prices
     source: str
     sha256: str
-    later: int
 
     @property
     def told(self) -> str:
@@ -40,7 +36,6 @@ class History:
         prices, last = self.prices, self.prices.at(-1)
         rows = f"{self.source}, {len(prices)} rows to {last:%Y-%m-%dT%H:%M:%SZ}"
         parts = [rows, f"sha-256 {self.sha256}"]
-        parts += [f"{self.later} later rows left out"] if self.later else []
         parts += [f"repairs: {prices.repairs.total}"] if prices.repairs.total else []
         return ", ".join(parts)
 
@@ -58,6 +53,9 @@ def read_history(table: PricesTable, folder: Path, now: datetime) -> History:
         InputError: no such file or column, faulty prices, or a library that is not installed.
     """
     path = folder / table.prices
+    for asset, column in table.columns.items():
+        if "=" in column:
+            raise InputError(f"{column!r} holds '=', so it can't be named", path=f"columns.{asset}")
     columns = tuple(f"{asset}={column}" for asset, column in table.columns.items())
     try:
         with strategy_extra("prices"):
@@ -68,27 +66,27 @@ def read_history(table: PricesTable, folder: Path, now: datetime) -> History:
                 time=table.time_column,
                 repair=table.repair,
                 keep_jumps=table.keep_jumps,
+                end=now,
             )
     except InputError as error:
         raise type(error)(_beside(error), path=_key(table, error), nearest=error.nearest) from None
     if _digest(path) != digest:
         raise InputError(f"{path.name} changed while it was read", path="prices")
-    known = int((prices.times <= np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")).sum())
-    if known <= LEAST_RETURNS:
+    if len(prices) <= LEAST_RETURNS:
         raise InsufficientHistory(
-            f"{path.name} has {known} rows up to the market's time, {now:%Y-%m-%d %H:%M}Z; "
-            f"{LEAST_RETURNS + 1} are needed",
+            f"{path.name} has {len(prices)} rows up to the market's time, "
+            f"{now.astimezone(UTC):%Y-%m-%d %H:%M}Z; {LEAST_RETURNS + 1} are needed",
             path="prices",
         )
-    age = now - prices.at(known - 1)
-    if age > timedelta(days=float(table.max_age_days)):
+    last = prices.at(-1)
+    days = (now - last) / timedelta(days=1)
+    if days > float(table.max_age_days):
         raise OutdatedPrices(
-            f"{path.name} ends at {prices.at(known - 1):%Y-%m-%d %H:%M}Z, {age / timedelta(days=1):.1f} days "
-            f"before the market's time; max_age_days allows {table.max_age_days}",
+            f"{path.name} ends at {last:%Y-%m-%d %H:%M}Z, {days:.1f} days before the market's time; "
+            f"max_age_days allows {table.max_age_days}",
             path="prices",
         )
-    kept = replace(prices, times=prices.times[:known], values=prices.values[:known])
-    return History(kept, path.name, digest, len(prices) - known)
+    return History(prices, path.name, digest)
 
 
 def _digest(path: Path) -> str:

@@ -20,6 +20,7 @@ from router.errors import InputError
 from router.fixed_point import WAD
 from router.portfolio import Settlement
 from router.snapshot import Snapshot
+from router.strategy.target_rules import RULES
 from router.strategy.trials import settings_of, try_models
 from router.tokens import Token
 from tests.unit.documents.test_portfolio_file import FIRST, OWNER, SNAPSHOT, USDC, WBTC, WETH
@@ -94,6 +95,18 @@ def test_targets_are_those_of_the_command_on_the_rows_of_the_file(folder: Path) 
         for name, token in {"WETH": WETH, "WBTC": WBTC, "USDC": USDC}.items()
     }
     assert portfolio.targets_wad[USDC] == WAD // 5
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("covariance", ["exponential", "forecast"])
+def test_every_rule_makes_a_portfolio(folder: Path, rule: str, covariance: str) -> None:
+    needs = {"market_cap": "capitals = { WETH = 4e11, WBTC = 2e12 }", "volatility_target": "volatility = 0.3"}
+    table = RULE.replace("inverse_volatility", rule)
+    file = portfolio_file(folder, table, f'covariance = "{covariance}"', needs.get(rule, ""), "cap = 0.6")
+    targets = file.resolve(market()).targets_wad
+    assert sum(targets.values()) == WAD
+    assert max(targets[WETH], targets[WBTC]) <= 6 * WAD // 10
+    assert targets[USDC] > 0
 
 
 def test_notes_hold_weights_rows_last_time_and_digest(folder: Path) -> None:
