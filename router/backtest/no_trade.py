@@ -136,7 +136,8 @@ class Region:
     def _pull(self) -> Floats:
         """(assets, assets) from deviations to prices; where there is no cash, the smallest of those that
         differ by the same for all."""
-        return np.asarray(np.linalg.pinv(self._inverse, hermitian=True), dtype=np.float64)
+        free = np.linalg.solve(self.basis.T @ self.basis, self.basis.T)
+        return np.asarray(free.T @ self.shape @ free)
 
     def _curvature(self, deviations: Floats) -> float:
         """y'Qy."""
