@@ -81,6 +81,8 @@ settlement = "pull-first"
 loan = "auto"
 
 # Shares of the portfolio's value; they sum to 1. Tokens by symbol where only one has it, else by address.
+# In place of this table a [target_rule] computes them from recorded prices, with the keys that `rebalance
+# targets` has as flags: rule = "risk_parity", prices = "prices.csv", columns = { WETH = "ETH_close" }, ...
 [targets]
 WETH = "0.6"
 USDC = "0.4"
@@ -148,6 +150,12 @@ USDC = "0.4"
 # max_weight = { WETH = "0.8" }
 # [discipline.volatility]  # annual; the numeraire's is 0
 # WETH = "0.7"
+# [discipline.forecast]  # in place of volatilities and correlations: those that recorded prices let expect
+# prices = "prices.csv"
+# columns = { WBTC = "BTC_close" }
+# model = "auto"
+# horizon_days = 7
+# max_age_days = 3
 """
 
 
