@@ -12,12 +12,9 @@ from router.cli.price_options import price_options
 from router.cli.settings import FILE, json_option
 from router.documents.extra import strategy_extra
 from router.documents.files import write_bytes
-from router.documents.forecast_file import answer_of, discipline_toml, figure, forecast_file
+from router.documents.forecast_file import answer_of, discipline_toml, figure, forecast_file, spacing_of
 from router.documents.forecast_models import ForecastFile
 from router.errors import InputError
-
-MOST_DAYS = 1.5
-"""Days from row to row beyond which, or below the inverse of which, rows are not daily."""
 
 
 @click.command("forecast")
@@ -71,9 +68,8 @@ def _table(document: ForecastFile) -> str:
 
 def _tell(document: ForecastFile) -> None:
     """The scores, and for each asset who answers and why."""
-    days = document.prices.interval_seconds / 86_400
-    if not 1 / MOST_DAYS <= days <= MOST_DAYS:
-        say(f"note: rows are {days:.3g} days apart; the models count rows, and were tried on daily ones")
+    if spacing := spacing_of(document):
+        say(f"note: {spacing}")
     print_table(
         f"Scores of {document.horizon_days:g} days each, the newest {document.window} at most",
         ["asset", "model", "", "QLIKE", "constant", "covered", "scores"],

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # these load scipy
     from router.strategy.trials import AssetOutlook, Floats, Trials
 
 PLACES, MOST_PLACES = 4, 16
+DAY_SECONDS, MOST_DAYS = 86_400, 1.5
+"""Days from row to row beyond which, or below the inverse of which, rows are not daily."""
 
 
 def forecast_file(trials: Trials, prices: Prices, source: str, model: str) -> ForecastFile:
@@ -74,6 +76,14 @@ def answer_of(each: AssetEntry) -> str:
         mine = f"QLIKE {figure(each.served.qlike)} over {each.served.scored} scores"
         text += f"; answers so far had {mine}, {others}"
     return text
+
+
+def spacing_of(document: ForecastFile) -> str | None:
+    """What is to be said of rows that are not daily; None of those that are."""
+    days = document.prices.interval_seconds / DAY_SECONDS
+    if 1 / MOST_DAYS <= days <= MOST_DAYS:
+        return None
+    return f"rows are {days:.3g} days apart; the models count rows, and were tried on daily ones"
 
 
 def figure(value: float | None) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from router.backtest import Prices
 from router.documents.discipline_models import DisciplineModel, ForecastTable
 from router.documents.extra import strategy_extra
-from router.documents.forecast_file import answer_of, forecast_file
+from router.documents.forecast_file import answer_of, forecast_file, spacing_of
 from router.documents.history import read_history
 from router.documents.targets_file import targets_file
 from router.documents.targets_models import TargetRuleTable
@@ -85,6 +85,7 @@ def forecast_moments(
         trials = try_models(prices.assets, prices.log_returns(), table.model, settings)
     found = forecast_file(trials, prices, history.source, table.model)
     told = [f"forecast over {found.horizon_days:g} days by {table.model}: {history.told}"]
+    told += [each for each in (spacing_of(found),) if each]
     told += [
         "; ".join([f"forecast of {answer_of(each)}", *(trial.reason for trial in each.trials)])
         for each in found.assets

@@ -10,7 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from router.cli.main import group
 from tests.unit.cli.commands import document_of, refusal
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -46,6 +48,30 @@ def test_targets_of_status_and_plan_are_the_rule_s() -> None:
 def test_anyway_needs_no_forecast() -> None:
     notes = document_of([*words("plan"), "--anyway"])["notes"]
     assert not [each for each in notes if each.startswith("forecast")]
+
+
+def test_risks_that_fell_hold_a_plan_that_risks_as_they_were_would_make(tmp_path: Path) -> None:
+    """The same weights and fixed targets; only the recorded prices are ten times calmer."""
+    head, *rows = (EXAMPLES / "prices.csv").read_text().splitlines()
+    text = PORTFOLIO.read_text()
+    rule = text[text.index("[target_rule]") : text.index("[discipline]")]
+    fixed = '[targets]\nWETH = "0.58"\nWBTC = "0.14"\nUSDC = "0.28"\n\n'
+    (tmp_path / PORTFOLIO.name).write_text(text.replace(rule, fixed))
+    codes = []
+    for share in (1.0, 0.1):
+        first = [float(each) for each in rows[0].split(",")[1:]]
+        calmer = [head]
+        for row in rows:
+            day, *prices = row.split(",")
+            scaled = (
+                start * (float(price) / start) ** share for start, price in zip(first, prices, strict=True)
+            )
+            calmer.append(",".join([day, *(f"{price:.6f}" for price in scaled)]))
+        (tmp_path / "prices.csv").write_text("\n".join(calmer))
+        done = CliRunner().invoke(group, [*words("plan", tmp_path / PORTFOLIO.name), "--json"])
+        codes.append(done.exit_code)
+        assert json.loads(done.stdout)["judgement"]["trade"] == (done.exit_code == 0)
+    assert codes == [0, 3]
 
 
 @pytest.mark.parametrize("command", ["status", "plan", "stress"])
