@@ -111,6 +111,16 @@ def test_a_tiny_drift_is_solved_as_well_as_a_large_one() -> None:
     assert np.abs(landing - free.targets).max() < 1e-4 * np.abs(free.deviations).max()
 
 
+def test_a_covariance_that_rounding_took_below_zero_is_solved() -> None:
+    problem = random_problem(1, assets=5, pieces=2, cash=False, horizon_years=SEASON)
+    values, axes = np.linalg.eigh(problem.pull)
+    values[0] = 0.0
+    singular = replace(problem, pull=(axes * values) @ axes.T)
+    values[0] = -0.9e-9 * np.abs(problem.pull).max()
+    below = replace(problem, pull=(axes * values) @ axes.T)
+    assert cheapest_trade(below) == pytest.approx(cheapest_trade(singular), abs=1e-6)
+
+
 def test_an_answer_that_does_not_add_up_is_none() -> None:
     problem = random_problem(1)
     with pytest.raises(Unsolved, match="unaccounted"):
