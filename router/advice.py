@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
@@ -10,7 +10,7 @@ from math import isfinite
 import numpy as np
 
 from router.errors import Unsolved
-from router.fixed_point import BPS, WAD
+from router.fixed_point import BPS, WAD, apportioned
 from router.market_cost import CostProbe
 from router.plan import Judgement, Plan
 from router.planner.statement import hold_plan
@@ -78,7 +78,7 @@ class Advice:
             explanation=decision.explanation,
             aim=decision.aim.value,
             traded=decision.traded,
-            landing_wad=_wads(self.tokens, decision.landing),
+            landing_wad=dict(zip(self.tokens, apportioned(decision.landing.tolist(), WAD), strict=True)),
             risk_aversion=self.discipline.risk_aversion,
             horizon_days=self.discipline.horizon_days,
             avoided_bps=parts["tracking_error"],
@@ -224,11 +224,3 @@ def _limits(
 
 def _kept(rule: TokenRule | None) -> TokenRule:
     return replace(rule or TokenRule(), trade=Trade.NONE)
-
-
-def _wads(tokens: Sequence[Address], weights: Floats) -> dict[Address, int]:
-    """Weights times 10**18 that sum to it: the largest takes what rounding leaves."""
-    found = {token: round(weight * WAD) for token, weight in zip(tokens, weights.tolist(), strict=True)}
-    largest = max(found, key=lambda token: (found[token], token))
-    found[largest] += WAD - sum(found.values())
-    return found
