@@ -13,7 +13,7 @@ from router.strategy.covariance import CovarianceKind, covariance_of
 from router.strategy.guards import GuardRails
 from router.strategy.targets import inverse_volatility, minimum_variance, risk_parity
 
-from .series import log_returns
+from .recorded import log_returns
 
 FIRST_QUARTER = 89
 
