@@ -32,7 +32,7 @@ _KINDS: dict[str, type[Record] | type[End]] = {
     schema: kind for kind in (Record, End) for schema in (kind.SCHEMA, *kind.EARLIER)
 }
 _SOURCE = "the journal"
-_SOLVERS = ("clarabel", "cvxpy", "numpy", "scipy")
+_SOLVERS = ("clarabel", "numpy", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
