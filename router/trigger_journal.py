@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import machine, python_version, system
@@ -21,6 +22,7 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 
 from router.errors import GuardRefused, InputError
+from router.strategy import decision
 from router.strategy.feeds import PriceReading
 from router.strategy.journal import End, Record, Replay, replay
 from router.strategy.state import TriggerState
@@ -136,14 +138,22 @@ def accepted_prices(lines: Iterable[Line], numeraire: Address) -> dict[Address, 
 
 @cache
 def solver_here() -> tuple[str, ...]:
-    """What the last bits of a weighing depend on: libraries with their versions, the interpreter, the kind of
-    machine, and the instructions of its processor that numpy and its BLAS choose their loops by."""
-    found = [f"{name} {_version(name)}" for name in _SOLVERS]
+    """What the last bits of a weighing depend on: the code that decides, libraries with their versions, the
+    interpreter, the kind of machine, and the instructions of its processor that numpy and its BLAS choose
+    their loops by."""
+    found = [f"router {_version('atomic-rebalance')} {_code()}"]
+    found += [f"{name} {_version(name)}" for name in _SOLVERS]
     known = np.show_config(mode="dicts")
     if isinstance(known, dict):
         found.append(f"BLAS {known['Build Dependencies']['blas'].get('version', 'unknown')}")
         found.append(f"SIMD {' '.join(known['SIMD Extensions'].get('found', ()))}")
     return (*found, f"Python {python_version()}", f"{system()} {machine()}")
+
+
+def _code() -> str:
+    """Digest of the modules that decisions are made by, which change between versions too."""
+    folder = Path(decision.__file__).parent
+    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()[:16]
 
 
 def _version(package: str) -> str:

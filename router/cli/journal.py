@@ -50,8 +50,9 @@ def replay_command(journal: Path, as_json: bool) -> None:
     """Run every decision of a trigger's JOURNAL again, bit for bit, from what was recorded: whether it fires,
     and whether a trade pays.
 
-    A weighing that was made by other libraries or on another machine has to come to the same verdict, and
-    its figures to agree to a millionth of the portfolio. Exit code 4 where a line comes out otherwise.
+    A weighing that was made by another version, other libraries or on another machine has to come to the same
+    verdict, and its figures to agree to a millionth of the portfolio. Exit code 4 where a line comes out
+    otherwise.
     """
     rows = tuple(map(row_of, replay_journal(journal)))
     report = JournalFile.of(holds=all(not row.differences for row in rows), lines=rows)
@@ -117,4 +118,4 @@ def _show(report: JournalFile) -> None:
     )
     say("every line gives what it gave" if report.holds else "[bold red]lines differ[/]")
     if any(row.compared != "exact" for row in report.lines):
-        say("note: some trades were weighed by other libraries or on another machine: figures may differ")
+        say("note: some trades were weighed by another version or on another machine: figures may differ")

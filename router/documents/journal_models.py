@@ -24,7 +24,7 @@ class JournalRow(FileModel):
     net_bps: Annotated[Number | None, Field(description="net benefit of the trade weighed")] = None
     compared: Annotated[
         Literal["exact", "tolerance"],
-        Field(description="tolerance: the weighing was made by other libraries or on another machine"),
+        Field(description="tolerance: the weighing was made by another version or on another machine"),
     ] = "exact"
     differences: tuple[str, ...]
 

@@ -189,7 +189,7 @@ def replay(record: Record | End, solver: tuple[str, ...] = ()) -> Replay:
     """The same step again.
 
     Args:
-        solver: libraries and machine of this replay, as a weighing names its own. Where those differ, its
+        solver: program, libraries and machine of this replay, as a weighing names its own. Where those differ, its
             figures may by `weighing.SAME`.
 
     Raises:

@@ -1,7 +1,7 @@
 """One net-benefit decision as text that proves itself: what it was made of, on what, and what it came to.
 
 The weights, targets, covariance and value that it was made on are those of the look that it belongs to. With
-the libraries and the machine that it names, making it again gives the same bits. Elsewhere sums may be taken
+the program and the machine that it names, making it again gives the same bits. Elsewhere sums may be taken
 in another order, and a solver may stop at another point within its tolerance: what was decided still has to
 be the same, and figures agree to SAME.
 """
@@ -84,7 +84,7 @@ class Weighing:
     """A decision, with all that it takes to make it again.
 
     Attributes:
-        solver: libraries and machine, one each, that its figures depend on to the last bit.
+        solver: program, libraries and machine, one each, that its figures depend on to the last bit.
     """
 
     terms: Terms
