@@ -13,7 +13,7 @@ import click
 from router.cli.console import leave, print_json, print_table, say
 from router.cli.settings import FILE, json_option
 from router.documents.journal_models import JournalFile, JournalRow
-from router.errors import ExecutionReverted, GuardRefused, InputError
+from router.errors import ExecutionReverted, GuardRefused, Infeasible, InputError
 from router.fixed_point import BPS
 from router.strategy.journal import End, Ending, end
 from router.strategy.state import TriggerState
@@ -37,6 +37,26 @@ def ending(journal: Path | None) -> Iterator[None]:
                 opened.add(end(Ending.FAILED, opened.state, _now(opened.state)))
             raise
         opened.add(end(Ending.COMPLETED, opened.state, _now(opened.state)))
+
+
+def end_flight(journal: Path | None, how: Ending, at: datetime) -> None:
+    """Ends what is in flight in a trigger's journal; nothing where nothing is."""
+    if journal is None:
+        return
+    with open_journal(journal) as opened:
+        if opened.state is not None and opened.state.flight is not None:
+            opened.add(end(how, opened.state, max(at, opened.state.clock)))
+
+
+@contextmanager
+def failing(journal: Path | None, at: datetime) -> Iterator[None]:
+    """What is in flight has failed where the block can make no plan of it: guards refuse, or nothing reaches
+    the target."""
+    try:
+        yield
+    except (GuardRefused, Infeasible):
+        end_flight(journal, Ending.FAILED, at)
+        raise
 
 
 def _now(state: TriggerState) -> datetime:

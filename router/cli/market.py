@@ -108,9 +108,9 @@ def status_command(
 ) -> None:
     """Where the portfolio stands, at one block: drift, bands, trigger, and whether a trade pays.
 
-    With --journal the trigger goes on from its last look: what fired is in flight until `send --journal` has
-    ended it. A look in a broken market, or at prices that have jumped since the last one, is refused with
-    exit code 4 and not written.
+    With --journal the trigger goes on from its last look: what fired is in flight until `plan --journal` or
+    `send --journal` has ended it. A look in a broken market, or at prices that have jumped since the last
+    one, is refused with exit code 4 and not written.
     """
     settings = load_settings(config)
     file = load_portfolio_file(settings.required_path(portfolio, "portfolio"))

@@ -13,7 +13,7 @@ from router.chain.fees import FeePolicy
 from router.chain.outcome import expected_outcome
 from router.chain.sender import SendOptions
 from router.cli.console import leave, print_json, progress_bar, say
-from router.cli.journal import ending
+from router.cli.journal import end_flight, ending, failing
 from router.cli.machine_code import machine_code
 from router.cli.report import report_option, write_report
 from router.cli.session import open_session, read_both
@@ -46,6 +46,7 @@ from router.rebalancer import (
     simulate_plan,
     simulation_report,
 )
+from router.strategy.journal import Ending
 from router.trigger_journal import read_accepted
 
 OUT = click.Path(dir_okay=False, path_type=Path)
@@ -87,8 +88,9 @@ def plan_command(
     """Find the cheapest way from the portfolio's holdings to its target weights.
 
     Where the file has a `discipline`, the plan lands where the next unit would not pay, which may be short of
-    the target. With --snapshot no node is needed; with --journal no price may have jumped since its last
-    look. Exit code 3 where nothing is to be done, 4 where the market is not fit for the trade.
+    the target. With --snapshot no node is needed. With --journal no price may have jumped since its last
+    look, and what the trigger fired ends there if no plan comes of it. Exit code 3 where nothing is to be
+    done, 4 where the market is not fit for the trade.
     """
     settings = load_settings(config)
     path = settings.required_path(portfolio, "portfolio")
@@ -104,7 +106,7 @@ def plan_command(
     )
     from router.planner.compose import DEADLINE_SECONDS  # with its numerics, which take long to load
 
-    with machine_code(), _proving(prove) as proving:
+    with machine_code(), _proving(prove) as proving, failing(journal, now):
         plan = make_plan(
             market,
             resolved,
@@ -127,6 +129,7 @@ def plan_command(
     else:
         show_plan(plan, market.tokens)
     if plan.program is None:
+        end_flight(journal, Ending.DECLINED, now)
         leave(NothingToDo(plan.reason))
 
 

@@ -189,8 +189,8 @@ def replay(record: Record | End, solver: tuple[str, ...] = ()) -> Replay:
     """The same step again.
 
     Args:
-        solver: program, libraries and machine of this replay, as a weighing names its own. Where those differ, its
-            figures may by `weighing.SAME`.
+        solver: program, libraries and machine of this replay, as a weighing names its own. Where those
+            differ, its figures may by `weighing.SAME`.
 
     Raises:
         InputError: a weighing that can't be made here, or of figures that no look has.

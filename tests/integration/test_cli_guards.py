@@ -95,7 +95,20 @@ def test_prices_that_jumped_since_the_journals_last_look_stop_status_and_plan(
     assert rebalance("plan", *fallen, *journal, "--json").code == 0
     replayed = rebalance("replay", journal[1], "--json").document
     assert replayed["holds"]
-    assert len(replayed["lines"]) == 2
+    assert [line["what"] for line in replayed["lines"]] == ["fired", "failed", "held"]
+
+
+def test_a_plan_that_holds_declines_what_its_trigger_fired(files: Files, tmp_path: Path) -> None:
+    journal = ("--journal", tmp_path / "trigger.jsonl")
+    assert rebalance("status", *files(), *journal, "--json").document["verdict"] == "trade"
+    flags = files()
+    (path,) = tmp_path.glob("portfolio.json")
+    held = json.loads(path.read_text()) | {"holdings": {"USD": "50000", "ETH": "25"}}
+    path.write_text(json.dumps(held))
+    assert rebalance("plan", *flags, *journal, "--json").code == 3
+    assert rebalance("plan", *flags, *journal, "--json").code == 3
+    told = [line["what"] for line in rebalance("replay", journal[1], "--json").document["lines"]]
+    assert told == ["fired", "declined"]
 
 
 def wait(net: Localnet, seconds: int) -> None:
