@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
@@ -10,8 +10,8 @@ from math import isfinite
 import numpy as np
 
 from router.errors import Unsolved
-from router.fixed_point import BPS, WAD
-from router.market_cost import SIZES, measure_cost
+from router.fixed_point import BPS, WAD, apportioned
+from router.market_cost import CostProbe
 from router.plan import Judgement, Plan
 from router.planner.statement import hold_plan
 from router.planner.valuation import Valuation
@@ -28,9 +28,8 @@ PLAN_COSTS_MORE = "plan_costs_more"
 """The plan's own cost is above what the curves promised, and above what the trade avoids."""
 ONE_WAY = 2
 """Sides of a trade in one asset: bought and sold."""
-REFINEMENTS, AROUND = 2, (0.75, 0.9, 1.0, 1.1, 1.35)
-"""How often cost curves are measured again about the trade decided on, and at which multiples of it: between
-two sizes a curve is a chord, which is above it."""
+SPREADS = tuple(1.22 ** (0.5**k) for k in range(4))
+"""How wide about the trade decided on cost curves are measured again, each time."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Advice:
             explanation=decision.explanation,
             aim=decision.aim.value,
             traded=decision.traded,
-            landing_wad=_wads(self.tokens, decision.landing),
+            landing_wad=dict(zip(self.tokens, apportioned(decision.landing.tolist(), WAD), strict=True)),
             risk_aversion=self.discipline.risk_aversion,
             horizon_days=self.discipline.horizon_days,
             avoided_bps=parts["tracking_error"],
@@ -177,13 +176,16 @@ def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> 
     targets = np.array([valuation.target(token) for token in tokens])
     covariance = discipline.covariance(tokens, snapshot.numeraire)
 
-    def decided(sizes: Iterable[float], left: float) -> Decision:
+    probe = CostProbe(snapshot, portfolio)
+    probe.measure()
+
+    def decided(left: float) -> Decision:
         floors, caps = _limits(portfolio, discipline, held, left)
         return decide(
             weights,
             targets,
             covariance,
-            measure_cost(snapshot, portfolio, sizes=sorted(sizes)),
+            probe.cost,
             nav=valuation.value(valuation.tradable),
             risk_aversion=discipline.risk_aversion,
             horizon_years=discipline.horizon_years,
@@ -191,15 +193,12 @@ def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> 
             caps=caps,
         )
 
-    sizes = set(SIZES)
-    decision = decided(sizes, 1.0)
-    for _ in range(REFINEMENTS):
+    decision = decided(1.0)
+    for spread in SPREADS:
         left = 1 - decision.problem.cost.variable(decision.proposal)
-        found = {abs(change) * each for change in decision.proposal.tolist() if change for each in AROUND}
-        if found <= sizes:
+        if not probe.refine(decision.proposal, spread):
             break
-        sizes |= {size for size in found if min(SIZES) < size < max(SIZES)}
-        decision = decided(sizes, left)
+        decision = decided(left)
     return Advice(valuation, discipline, covariance, decision)
 
 
@@ -225,11 +224,3 @@ def _limits(
 
 def _kept(rule: TokenRule | None) -> TokenRule:
     return replace(rule or TokenRule(), trade=Trade.NONE)
-
-
-def _wads(tokens: Sequence[Address], weights: Floats) -> dict[Address, int]:
-    """Weights times 10**18 that sum to it: the largest takes what rounding leaves."""
-    found = {token: round(weight * WAD) for token, weight in zip(tokens, weights.tolist(), strict=True)}
-    largest = max(found, key=lambda token: (found[token], token))
-    found[largest] += WAD - sum(found.values())
-    return found

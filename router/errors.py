@@ -11,11 +11,13 @@
         PriceSeriesError       recorded prices that no backtest can be run on; says which asset and when
           MissingPrice         no price where others have one
           NonPositivePrice
+          DuplicatedColumn     two columns of one name
           PriceJump            a change that looks like a split, or like another unit
           PriceGap             no rows for much longer than usual
           DuplicatedTime
           UnsortedTimes
           MixedTimeZones       some times with a zone and some without, or several zones
+        OutdatedPrices         recorded prices that end too long before the market's time
         SingularCovariance     a covariance that is no positive definite matrix
         Unaffordable           weights that cost more than the portfolio is worth
       PoolError                an AMM would refuse this trade
@@ -107,6 +109,10 @@ class NonPositivePrice(PriceSeriesError):  # noqa: N818
     """A price of zero or below."""
 
 
+class DuplicatedColumn(PriceSeriesError):  # noqa: N818
+    """Two columns of one name, of which nobody can tell which is meant."""
+
+
 class PriceJump(PriceSeriesError):  # noqa: N818
     """A change between two rows that looks like a split or like another unit."""
 
@@ -125,6 +131,10 @@ class UnsortedTimes(PriceSeriesError):  # noqa: N818
 
 class MixedTimeZones(PriceSeriesError):  # noqa: N818
     """Some times carry a zone and some do not, or they carry several."""
+
+
+class OutdatedPrices(InputError):  # noqa: N818
+    """Recorded prices that end too long before the market's time. The message has both, and the limit."""
 
 
 class SingularCovariance(InputError):  # noqa: N818

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
+
 BPS = 10_000
 PIPS = 1_000_000
 WAD = 10**18
@@ -37,3 +40,15 @@ def div_up(x: int, denominator: int) -> int:
 def mul_div_half_up(x: int, y: int, denominator: int) -> int:
     """x * y / denominator, halves rounded up (Aave v3.0 PercentageMath.percentMul)."""
     return (x * y + denominator // 2) // denominator
+
+
+def apportioned(shares: Sequence[float], whole: int, rest: int | None = None) -> list[int]:
+    """Shares of 1 as integers that sum to `whole`: each is rounded, halves to even.
+
+    Args:
+        rest: place of the share that takes what rounding leaves; where None, the first of the largest.
+    """
+    found = [round(Fraction(share) * whole) for share in shares]
+    place = max(range(len(found)), key=shares.__getitem__) if rest is None else rest
+    found[place] += whole - sum(found)
+    return found

@@ -9,10 +9,11 @@ of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from math import log
 
 import numpy as np
 
@@ -43,8 +44,11 @@ TYPICAL = 1e-2
 """Size, as a share of the portfolio's value, at which the pools worth their gas are counted."""
 CLEARLY = 0.9
 """Share of what the numeraire costs as the hub below which the native token is taken."""
-NEAR = 1e-3
-"""Where the smoothing starts when a solution is adapted to the next size."""
+NEAR = 1e-5
+"""Where the smoothing starts when a solution is adapted to another size."""
+AROUND = (-3, -1, 0, 1, 3)
+"""Powers of a spread at which curves are refined about a trade: between two sizes a curve is a chord, which
+is above it."""
 
 
 class Marked(StrEnum):
@@ -56,15 +60,29 @@ class Marked(StrEnum):
     """Those at which the pools stand: fees and impact alone, which is what lasts."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """One solved trade: shares of the portfolio's value, and the prices that the market ends at."""
+
+    size: float
+    cost: float
+    prices: Floats
+
+
 @dataclass(frozen=True, eq=False)
 class _Ground:
-    """What every measurement of one portfolio shares."""
+    """What every measurement of one portfolio against one hub shares.
+
+    Attributes:
+        known: by token and whether it is sold, and by size asked for: None where the pools do not take it.
+    """
 
     valuation: Valuation
     universe: Universe
     price: GasPrice
     hub: Address
     marked: Marked
+    known: dict[tuple[Address, bool], dict[float, _Sample | None]] = field(default_factory=dict)
 
     @cached_property
     def nav(self) -> float:
@@ -98,11 +116,127 @@ class _Ground:
                 return found
         return solve(market, goal, calm)
 
+    def trades(self, token: Address) -> bool:
+        """Whether pools trade it against the hub."""
+        return token != self.hub and self.column(token) >= 0
+
+    def measure(self, token: Address, sells: bool, sizes: Iterable[float]) -> bool:
+        """Solves each size that is not known yet, from the prices of the nearest one; whether any was not."""
+        known = self.known.setdefault((token, sells), {})
+        new = [size for size in sizes if size not in known] if self.trades(token) else []
+        for size in new:
+            near = min(
+                ((abs(log(other / size)), each.prices) for other, each in known.items() if each),
+                key=lambda pair: pair[0],
+                default=(0.0, None),
+            )
+            known[size] = self._sample(token, size, sells, near[1])
+        return bool(new)
+
+    def samples(self, token: Address, sells: bool) -> list[_Sample]:
+        return [each for each in self.known.get((token, sells), {}).values() if each]
+
+    def _sample(self, token: Address, size: float, sells: bool, near: Floats | None) -> _Sample | None:
+        hub, nav = self.hub, self.nav
+        share = size if sells else min(size, 1.0)
+        held = {hub: nav, token: size * nav} if sells else {hub: nav}
+        wanted = {hub: 1.0} if sells else {hub: 1.0 - share, token: share}
+        found = self.solved(self.goal(held, wanted), near)
+        if not found.converged:
+            return None
+        value = (found.value - self.idle_gain) / nav
+        if sells:
+            return _Sample(size, size * self.mark(token) - (value - 1) * self.mark(hub), found.prices)
+        bought = share * value
+        lost = (1 - (1 - share) * value) * self.mark(hub) - bought * self.mark(token)
+        return _Sample(bought, lost, found.prices)
+
     @cached_property
     def idle_gain(self) -> float:
         """What the pools pay to somebody who only holds the hub."""
         found = self.solved(self.goal({self.hub: self.nav}, {self.hub: 1.0}), None)
         return max(found.value - self.nav, 0.0) if found.converged else self.universe.arbitrage
+
+
+class CostProbe:
+    """What it costs one owner to change weights on one snapshot; no trade is solved twice.
+
+    Args:
+        hub: against which everything is traded; where None, the numeraire or the native token, whichever
+            trades the portfolio's assets for less.
+
+    Raises:
+        InputError: unknown or unpriced tokens, nothing held, or a settlement that the loan policy forbids.
+        Infeasible: no usable pool trades the hub.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        portfolio: Portfolio,
+        *,
+        hub: Address | None = None,
+        marked: Marked = Marked.REFERENCE,
+    ) -> None:
+        self.valuation = Valuation(snapshot, portfolio)
+        self.valuation.check()
+        price = gas_price_of(self.valuation)
+        self._borrows = needs_loan(portfolio.loan, portfolio.settlement)
+        self._ground = _ground(self.valuation, universe_of(self.valuation, price), price, hub, marked)
+
+    def measure(self, sizes: Sequence[float] = SIZES) -> None:
+        """Solves trades of these sizes, for every asset and both sides.
+
+        Args:
+            sizes: shares of the portfolio's value, ascending.
+
+        Raises:
+            InputError: sizes that do not ascend from above 0.
+        """
+        if not sizes or min(sizes) <= 0 or list(sizes) != sorted(set(sizes)):
+            raise InputError("should ascend from above 0", path="sizes")
+        for token in self.valuation.tokens:
+            for sells in (False, True):
+                self._ground.measure(token, sells, sizes)
+
+    def refine(self, trade: Floats, spread: float) -> bool:
+        """Solves trades about this one, for the side of each asset that it trades; whether any was not
+        known. Sizes beyond `SIZES` are left out.
+
+        Args:
+            trade: (assets,) changes of weights.
+            spread: ratio of the sizes next to the trade to it.
+        """
+        new = False
+        for token, change in zip(self.valuation.tokens, trade.tolist(), strict=True):
+            sizes = [abs(change) * spread**power for power in AROUND]
+            within = [size for size in sizes if SIZES[0] < size < SIZES[-1]]
+            new |= self._ground.measure(token, change < 0, within)
+        return new
+
+    @property
+    def cost(self) -> MarketCost:
+        """By all that has been solved. A side's depth is the largest size that the pools took, and 0 where
+        the owner's rules, or what lenders have, shut it."""
+        valuation, ground = self.valuation, self._ground
+        portfolio, snapshot, borrows = valuation.portfolio, valuation.snapshot, self._borrows
+        assets = valuation.tokens
+        sides = [_sides(ground, token) for token in assets]
+        premium, lent = _loans(ground, assets) if borrows else (0.0, dict.fromkeys(assets, 1.0))
+        gas = BASE_GAS + (CHECK_GAS if portfolio.settlement is Settlement.DELIVER_FIRST else 0)
+        gas += min((lender.gas(1) for lender in snapshot.lenders), default=0) if borrows else 0
+        return MarketCost(
+            assets,
+            tuple(buys for buys, _ in sides),
+            tuple(_no_deeper(sells, lent[token]) for token, (_, sells) in zip(assets, sides, strict=True)),
+            fixed=gas * ground.price.per_gas / ground.nav,
+            premium_rate=premium,
+            legs=self._legs,
+        )
+
+    @cached_property
+    def _legs(self) -> tuple[float, ...]:
+        return tuple(_leg(self._ground, token) / self._ground.nav for token in self.valuation.tokens)
 
 
 def measure_cost(
@@ -113,42 +247,16 @@ def measure_cost(
     hub: Address | None = None,
     marked: Marked = Marked.REFERENCE,
 ) -> MarketCost:
-    """What it costs the owner to change weights on this snapshot.
+    """What it costs the owner to change weights on this snapshot, measured once: see `CostProbe`.
 
-    The assets are the addresses of all tokens held or wanted, sorted. A side's depth is the largest size
-    that the pools take, and 0 where the owner's rules, or what lenders have, shut it.
-
-    Args:
-        sizes: shares of the portfolio's value to measure at, ascending.
-        hub: against which everything is traded; where None, the numeraire or the native token, whichever
-            trades the portfolio's assets for less.
+    The assets are the addresses of all tokens held or wanted, sorted.
 
     Raises:
-        InputError: unknown or unpriced tokens, nothing held, sizes that do not ascend from above 0, or a
-            settlement that the loan policy forbids.
-        Infeasible: no usable pool trades the hub.
+        InputError, Infeasible: as `CostProbe` and its `measure`.
     """
-    if not sizes or min(sizes) <= 0 or list(sizes) != sorted(set(sizes)):
-        raise InputError("should ascend from above 0", path="sizes")
-    valuation = Valuation(snapshot, portfolio)
-    valuation.check()
-    price = gas_price_of(valuation)
-    borrow = needs_loan(portfolio.loan, portfolio.settlement)
-    universe = universe_of(valuation, price)
-    ground = _ground(valuation, universe, price, hub, marked)
-    assets = valuation.tokens
-    sides = {token: _sides(ground, token, sizes) for token in assets}
-    premium, lent = _loans(ground, assets, sizes) if borrow else (0.0, dict.fromkeys(assets, 1.0))
-    gas = BASE_GAS + (CHECK_GAS if portfolio.settlement is Settlement.DELIVER_FIRST else 0)
-    gas += min((lender.gas(1) for lender in snapshot.lenders), default=0) if borrow else 0
-    return MarketCost(
-        assets,
-        tuple(sides[token][0] for token in assets),
-        tuple(_no_deeper(sides[token][1], lent[token]) for token in assets),
-        fixed=gas * price.per_gas / ground.nav,
-        premium_rate=premium,
-        legs=tuple(_leg(ground, token) / ground.nav for token in assets),
-    )
+    probe = CostProbe(snapshot, portfolio, hub=hub, marked=marked)
+    probe.measure(sizes)
+    return probe.cost
 
 
 def _ground(
@@ -173,15 +281,17 @@ def _ground(
 
 
 def _typical_cost(ground: _Ground) -> float:
-    """Of buying and selling a little of every asset."""
+    """Of buying and selling a little of every asset; what can't be traded costs all of it."""
     total = 0.0
-    for token in ground.valuation.tokens:
+    for token in filter(ground.trades, ground.valuation.tokens):
         for sells in (False, True):
-            total += next((cost for _, cost in _samples(ground, token, [TYPICAL], sells)), 0.0)
+            ground.measure(token, sells, [TYPICAL])
+            found = ground.known[token, sells][TYPICAL]
+            total += found.cost if found else TYPICAL
     return total
 
 
-def _sides(ground: _Ground, token: Address, sizes: Sequence[float]) -> tuple[CostCurve, CostCurve]:
+def _sides(ground: _Ground, token: Address) -> tuple[CostCurve, CostCurve]:
     """(buying, selling)."""
     rule = ground.valuation.portfolio.rules.get(token, TokenRule()).trade
     found = []
@@ -189,9 +299,9 @@ def _sides(ground: _Ground, token: Address, sizes: Sequence[float]) -> tuple[Cos
         if token == ground.hub:
             curve = CostCurve.proportional(0.0)
         else:
-            rows = list(_samples(ground, token, sizes, sells))
-            measured, costs = [size for size, _ in rows], [cost for _, cost in rows]
-            curve = CostCurve.of_samples(measured, costs, depth=max(measured, default=0.0))
+            rows = ground.samples(token, sells)
+            sizes, costs = [each.size for each in rows], [each.cost for each in rows]
+            curve = CostCurve.of_samples(sizes, costs, depth=max(sizes, default=0.0))
         found.append(_no_deeper(curve, 0.0) if rule in (Trade.NONE, shut) else curve)
     return found[0], found[1]
 
@@ -200,36 +310,11 @@ def _no_deeper(curve: CostCurve, depth: float) -> CostCurve:
     return CostCurve(curve.sizes, curve.costs, min(curve.depth, depth))
 
 
-def _samples(
-    ground: _Ground, token: Address, sizes: Sequence[float], sells: bool
-) -> Iterator[tuple[float, float]]:
-    """(size, cost) of each size that the pools take, shares of the portfolio's value."""
-    hub, nav = ground.hub, ground.nav
-    if token == hub or ground.column(token) < 0:
-        return
-    near: Floats | None = None
-    for size in sizes:
-        share = size if sells else min(size, 1.0)
-        held = {hub: nav, token: size * nav} if sells else {hub: nav}
-        wanted = {hub: 1.0} if sells else {hub: 1.0 - share, token: share}
-        found = ground.solved(ground.goal(held, wanted), near)
-        if not found.converged:
-            continue
-        near, value = found.prices, found.value - ground.idle_gain
-        if sells:
-            lost = size * ground.mark(token) - (value / nav - 1) * ground.mark(hub)
-            yield size, lost
-        else:
-            bought = share * value / nav
-            lost = (1 - (1 - share) * value / nav) * ground.mark(hub) - bought * ground.mark(token)
-            yield bought, lost
-
-
 def _leg(ground: _Ground, token: Address) -> float:
     """Gas of trading a token at all, numeraire units: its transfer, its bounds, and the pools that are worth
     their gas at a typical size."""
     own = (PULL_GAS + BOUND_GAS) * ground.price.per_gas
-    if token == ground.hub or ground.column(token) < 0 or ground.price.free:
+    if not ground.trades(token) or ground.price.free:
         return own
     market, book = ground.universe.market, ground.universe.market.book
     goal = ground.goal({ground.hub: ground.nav, token: TYPICAL * ground.nav}, {ground.hub: 1.0})
@@ -243,9 +328,7 @@ def _leg(ground: _Ground, token: Address) -> float:
     return own + sum(least_cost(book.pools[int(k)], ground.price, snapshot) for k in used)
 
 
-def _loans(
-    ground: _Ground, assets: Sequence[Address], sizes: Sequence[float]
-) -> tuple[float, dict[Address, float]]:
+def _loans(ground: _Ground, assets: Sequence[Address]) -> tuple[float, dict[Address, float]]:
     """(the dearest asset's premium per unit of value, the most that one lender has of each, as a share of the
     portfolio's value)."""
     prices, lenders = ground.valuation.prices, ground.valuation.snapshot.lenders
@@ -253,6 +336,6 @@ def _loans(
     for token in assets:
         able = [lender for lender in lenders if lender.available.get(token, 0) > 0]
         lent[token] = max((each.available[token] for each in able), default=0) * prices[token] / ground.nav
-        amount = max(int(max(sizes) * ground.nav / prices[token]), 1)
+        amount = max(int(ground.nav / prices[token]), 1)
         rates.append(min((each.premium(token, amount) / amount for each in able), default=0.0))
     return max(rates), lent

@@ -9,7 +9,7 @@ Liquidity: what the plan takes of its pools, and where it leaves them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import inf
@@ -29,12 +29,17 @@ POOLS, OWNER, ORACLE = "the pools", "the owner", "the snapshot"
 
 
 def check_market(
-    snapshot: Snapshot, portfolio: Portfolio, *, trade_broken_market: bool = False
+    snapshot: Snapshot,
+    portfolio: Portfolio,
+    *,
+    last_accepted: Mapping[Address, PriceReading] | None = None,
+    trade_broken_market: bool = False,
 ) -> tuple[BrokenMarket, ...]:
     """Holds the prices that a portfolio is valued at to its guards, and a snapshot to what was seen when it
     was read.
 
     Args:
+        last_accepted: prices of earlier looks, in the snapshot's numeraire.
         trade_broken_market: overrules every refusal.
 
     Returns:
@@ -56,8 +61,19 @@ def check_market(
         for token, name in names.items()
     ]
     readings += [PriceReading(POOLS, names[token], price, now) for token, price in told.items()]
-    limits = FeedLimits(min_sources=guards.min_sources, max_deviation_bps=guards.max_source_deviation_bps)
-    checked = check_prices(names.values(), readings, now, limits, trade_broken_market=trade_broken_market)
+    limits = FeedLimits(
+        min_sources=guards.min_sources,
+        max_deviation_bps=guards.max_source_deviation_bps,
+        max_jump_bps=guards.max_jump_bps,
+    )
+    checked = check_prices(
+        names.values(),
+        readings,
+        now,
+        limits,
+        last_accepted={names[token]: last for token, last in (last_accepted or {}).items() if token in names},
+        trade_broken_market=trade_broken_market,
+    )
     return seen + checked.faults
 
 

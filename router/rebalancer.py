@@ -6,6 +6,7 @@ import getpass
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from router.chain import sender
@@ -33,7 +34,7 @@ from router.program import Program
 from router.replay import replay
 from router.snapshot import Snapshot, price_text_to_e36
 from router.strategy.discipline import Discipline
-from router.strategy.feeds import OVERRULED, described
+from router.strategy.feeds import OVERRULED, PriceReading, described
 from router.tokens import Address
 from router.wire import EncodingError
 
@@ -99,12 +100,19 @@ def read_market(
     )
 
 
-def read_portfolio(chain: Chain, file: PortfolioFile, snapshot: Snapshot) -> Portfolio:
-    """The portfolio; a file without holdings means the owner's balances of every token that it mentions."""
+def read_portfolio(
+    chain: Chain, file: PortfolioFile, snapshot: Snapshot, now: datetime | None = None
+) -> Portfolio:
+    """The portfolio; a file without holdings means the owner's balances of every token that it mentions.
+
+    Args:
+        now: when the targets of a rule are computed; None takes the snapshot's own time.
+    """
     if not file.needs_balances:
-        return file.resolve(snapshot)
+        return file.resolve(snapshot, now=now)
     block = snapshot.block_hash or snapshot.block_number
-    return file.resolve(snapshot, read_balances(chain.client, file.owner, file.mentioned(snapshot), block))
+    balances = read_balances(chain.client, file.owner, file.mentioned(snapshot), block)
+    return file.resolve(snapshot, balances, now)
 
 
 def make_plan(
@@ -116,11 +124,13 @@ def make_plan(
     prove: bool | Callable[[int, float, float], None] = False,
     warm_start: Mapping[Address, float] | None = None,
     discipline: Discipline | None = None,
+    last_accepted: Mapping[Address, PriceReading] | None = None,
     trade_broken_market: bool = False,
 ) -> Plan:
     """The rebalance that reaches the target at the least total cost; see `router.planner.plan`.
 
-    A note tells where it has no wire form, as over recorded pools whose ids are not whole.
+    A note tells where it has no wire form, as over recorded pools whose ids are not whole; others, what
+    targets by a rule and a forecast were computed from.
 
     With a discipline the plan goes where the one-shot decision lands, which may be short of the target, and
     holds where a trade does not pay, by the decision's estimate or by the plan's own cost.
@@ -132,6 +142,7 @@ def make_plan(
             function is called with nodes, net value and bound meanwhile.
         warm_start: dual prices of an earlier plan, to start from.
         discipline: what drift costs the owner; None plans whatever it costs.
+        last_accepted: prices of earlier looks, which the guards hold those of the snapshot to.
         trade_broken_market: overrules the portfolio's guards; the notes tell what they would have refused.
 
     Raises:
@@ -143,11 +154,14 @@ def make_plan(
     from router.advice import advise
     from router.market_guards import check_market, check_trade
 
-    faults = check_market(snapshot, portfolio, trade_broken_market=trade_broken_market)
+    faults = check_market(
+        snapshot, portfolio, last_accepted=last_accepted, trade_broken_market=trade_broken_market
+    )
     advice = None if discipline is None else advise(snapshot, portfolio, discipline)
+    told = portfolio.notes if discipline is None else (*portfolio.notes, *discipline.notes)
     if advice is not None and not advice.decision.trade:
         held = advice.held(advice.judgement, snapshot_hash(snapshot))
-        return _noting(held, *_overruled(faults))
+        return _noting(held, *told, *_overruled(faults))
     proposed = planner.plan(
         snapshot,
         portfolio if advice is None else advice.portfolio,
@@ -161,7 +175,7 @@ def make_plan(
     if advice is not None:
         proposed = advice.weighed(proposed)
     faults += check_trade(proposed, snapshot, portfolio.guards, trade_broken_market=trade_broken_market)
-    return _noting(_noting_why_no_payload(proposed), *_overruled(faults))
+    return _noting(_noting_why_no_payload(proposed), *told, *_overruled(faults))
 
 
 def _overruled(faults: Iterable[BrokenMarket]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from router import planner
 from router.errors import ExecutionReverted, InputError
 from router.fixed_point import BPS, WAD, div_up
 from router.lenders.base import Lender
+from router.market_guards import check_market, check_trade
 from router.plan import Plan
 from router.planner.valuation import Valuation
 from router.pools.balancer_v2_weighted import MAX_BALANCE, BalancerV2WeightedPool
@@ -33,6 +34,7 @@ from router.portfolio import Portfolio
 from router.program import Program
 from router.replay import replay
 from router.snapshot import Snapshot
+from router.strategy.feeds import described
 from router.strategy.scenarios import Scenario
 from router.strategy.stress import Debt, Stressed, stress
 from router.tokens import Address
@@ -160,9 +162,13 @@ def stress_plan(
     classes: Mapping[str, str] | None = None,
     covariance: ArrayLike | None = None,
     debt: Debt | None = None,
+    trade_broken_market: bool = False,
 ) -> tuple[Stressed, ...]:
     """The portfolio under each scenario: its value and drift, the cost of the plan that the planner would
-    make, and whether a plan made before holds. The owner's tolerance and most cost are the measure.
+    make, what the owner's guards refuse of it, and whether a plan made before holds. The owner's tolerance
+    and most cost are the measure.
+
+    Prices are not held to those before the stress: a crash may take days.
 
     Args:
         scenarios: of tokens by symbol, and of classes. The numeraire stays; a token that is neither held nor
@@ -171,6 +177,7 @@ def stress_plan(
         classes: of tokens, by symbol.
         covariance: annual, of the tokens held or wanted, in order of their addresses.
         debt: its tokens by symbol.
+        trade_broken_market: overrules the guards, which are then not asked.
 
     Raises:
         InputError: nothing of value is held, or a token that a scenario does not know.
@@ -189,6 +196,16 @@ def stress_plan(
             shocked_portfolio(portfolio, moves, scenario.gas),
         )
 
+    @cache
+    def way_back(scenario: Scenario) -> Plan:
+        return planner.plan(*under(scenario))
+
+    def refusals(scenario: Scenario) -> tuple[str, ...]:
+        market, owner = under(scenario)
+        faults = check_market(market, owner, trade_broken_market=True)
+        faults += check_trade(way_back(scenario), market, owner.guards, trade_broken_market=True)
+        return described(faults)
+
     def broken_bound(made: Plan, program: Program, scenario: Scenario) -> str:
         try:
             replay(program, under(scenario)[0], made.holdings_before)
@@ -205,7 +222,8 @@ def stress_plan(
         max_cost=portfolio.max_cost_bps / BPS,
         covariance=covariance,
         classes=classes,
-        cost_to_target=lambda scenario: planner.plan(*under(scenario)).cost.total,
+        cost_to_target=lambda scenario: way_back(scenario).cost.total,
+        find_refusals=None if trade_broken_market else refusals,
         find_broken_bound=None
         if plan is None or plan.program is None
         else partial(broken_bound, plan, plan.program),

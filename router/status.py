@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from math import isfinite
@@ -18,7 +18,9 @@ from router.documents.status_models import (
     StatusRow,
     TriggerEntry,
 )
+from router.errors import BrokenMarket
 from router.fixed_point import BPS
+from router.market_guards import check_market
 from router.plan import Judgement
 from router.planner.gas import gas_price_of, wei_per_gas
 from router.planner.valuation import Valuation
@@ -27,13 +29,16 @@ from router.snapshot import Snapshot
 from router.strategy.bands import Band
 from router.strategy.discipline import Discipline
 from router.strategy.drift import Drift, DriftKind
-from router.strategy.journal import Ending, Record, end, tick
+from router.strategy.feeds import OVERRULED, described
+from router.strategy.journal import Accepted, Ending, Record, end, tick
 from router.strategy.machine import next_due
 from router.strategy.observation import Observation
 from router.strategy.state import TriggerState
 from router.strategy.triggers import TriggerSpec
+from router.strategy.weighing import Weighing
 from router.tokens import Address, format_amount
-from router.trigger_journal import open_journal
+from router.trigger_journal import accepted_prices, open_journal, solver_here
+from router.waiting import timing_told
 
 _WEIGHT_DECIMALS = 18
 
@@ -60,6 +65,13 @@ class Standing:
     def judgement(self) -> Judgement | None:
         return None if self.advice is None else self.advice.judgement
 
+    def accepted(self, overruled: Sequence[BrokenMarket]) -> Standing:
+        """The same with its prices in the record: later looks are held to them."""
+        texts = self.valuation.price_texts
+        prices = tuple(float(texts[token]) for token in self.valuation.tokens)
+        found = Accepted(self.valuation.snapshot.numeraire, prices, described(overruled))
+        return replace(self, record=replace(self.record, accepted=found))
+
     @property
     def trades(self) -> bool:
         """Whether the trigger fires and, where that is known, a trade pays."""
@@ -83,6 +95,7 @@ def look(
     state: TriggerState | None = None,
     now: datetime | None = None,
     journal: Path | None = None,
+    trade_broken_market: bool = False,
 ) -> Standing:
     """Ticks the trigger on the portfolio's weights, and weighs a trade where the owner's discipline says how.
 
@@ -90,16 +103,26 @@ def look(
         state: of the trigger, after its last tick; None before the first.
         now: None takes the snapshot's own time.
         journal: holds the state in place of `state`, and takes the look: what fires and does not pay is
-            declined there, and what fires and pays is in flight.
+            declined there, and what fires and pays is in flight. The look's prices are held to the owner's
+            guards and to those of the looks before; where they fail, nothing is written.
+        trade_broken_market: overrules the guards; the journal tells what they would have refused.
 
     Raises:
         InputError: nothing of value is held, a token has no price, or no volatility though one is needed, or
             the journal can't be read.
         GuardRefused: another process has the journal open.
+        BrokenMarket: prices that no look with a journal can rest on.
     """
     if journal is not None:
         with open_journal(journal) as opened:
+            overruled = check_market(
+                snapshot,
+                portfolio,
+                last_accepted=accepted_prices(opened.lines, snapshot.numeraire),
+                trade_broken_market=trade_broken_market,
+            )
             standing = look(snapshot, portfolio, spec, discipline=discipline, state=opened.state, now=now)
+            standing = standing.accepted(overruled)
             opened.add(standing.record)
             if standing.record.decision.fires and not standing.trades:
                 opened.add(end(Ending.DECLINED, standing.record.after, standing.record.now))
@@ -121,7 +144,11 @@ def look(
         gas_price_wei=wei_per_gas(valuation),
         priced_at=(taken,) * len(valuation.tokens),
     )
-    return Standing(valuation, spec, tick(spec, state, observation, now or taken), advice)
+    record = tick(spec, state, observation, now or taken)
+    if advice is not None:
+        weighing = Weighing.of(advice.decision, advice.discipline.risk_aversion, solver_here())
+        record = replace(record, weighing=weighing)
+    return Standing(valuation, spec, record, advice)
 
 
 def status_file(standing: Standing) -> StatusFile:
@@ -131,6 +158,14 @@ def status_file(standing: Standing) -> StatusFile:
     rows = _rows(standing, advice.bands if advice else {})
     notes = [f"prices: {snapshot.price_source}"] if snapshot.price_source else []
     notes += gas_price_of(valuation).notes
+    notes += portfolio.notes
+    if advice is not None:
+        timing = timing_told(advice, standing.spec) if standing.trades else None
+        notes += [*advice.discipline.notes, *([timing] if timing else [])]
+    if standing.record.accepted is None:
+        notes.append("no journal, so prices are not held to those of an earlier look")
+    else:
+        notes += [f"{OVERRULED}{fault}" for fault in standing.record.accepted.overruled]
     if portfolio.cash_flows:
         notes.append("weights and drift are those after the cash flows")
     return StatusFile.of(

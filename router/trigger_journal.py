@@ -9,19 +9,32 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from platform import machine, python_version, system
 from typing import BinaryIO, TypeAlias
 
+import numpy as np
+
 from router.errors import GuardRefused, InputError
-from router.strategy.journal import End, Record, replay
+from router.strategy import decision
+from router.strategy.feeds import PriceReading
+from router.strategy.journal import End, Record, Replay, replay
 from router.strategy.state import TriggerState
+from router.tokens import Address
 
 Line: TypeAlias = Record | End
 
-_KINDS: dict[str, type[Record] | type[End]] = {each.SCHEMA: each for each in (Record, End)}
+_KINDS: dict[str, type[Record] | type[End]] = {
+    schema: kind for kind in (Record, End) for schema in (kind.SCHEMA, *kind.EARLIER)
+}
+_SOURCE = "the journal"
+_SOLVERS = ("clarabel", "numpy", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,7 @@ class Finding:
 
     line: int
     record: Line
+    replayed: Replay
     differences: tuple[str, ...]
 
 
@@ -38,7 +52,7 @@ class TriggerJournal:
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file = file
-        self.lines = _read(file, name)
+        self.lines = _read(file.read(), name)
 
     @property
     def state(self) -> TriggerState | None:
@@ -85,31 +99,100 @@ def replay_journal(path: Path) -> Iterator[Finding]:
     """
     if not path.is_file():
         raise InputError("no such file", path=path.name)
-    with path.open("rb") as file:
-        lines = _read(file, path.name)
     state: TriggerState | None = None
-    for number, record in enumerate(lines, 1):
-        found = replay(record).differences
+    for number, text in _numbered(path.read_bytes()):
+        where = f"{path.name}: line {number}"
+        record, altered = _line(text, where)
+        found = (f"digest: {altered}",) if altered else ()
         if record.before != state:
-            found = ("before: is not the state that the line before left", *found)
-        yield Finding(number, record, found)
+            found = (*found, "before: is not the state that the line before left")
+        with _placed(where):
+            replayed = replay(record, solver_here())
+        yield Finding(number, record, replayed, (*found, *replayed.differences))
         state = record.after
 
 
-def _read(file: BinaryIO, name: str) -> tuple[Line, ...]:
-    data = file.read()
-    whole = data[: data.rfind(b"\n") + 1]
-    return tuple(_line(text, f"{name}: line {number}") for number, text in enumerate(whole.splitlines(), 1))
+def read_accepted(path: Path, numeraire: Address) -> dict[Address, PriceReading]:
+    """The prices that the looks of a journal rest on, without opening it for writing; see `accepted_prices`.
+
+    Raises:
+        InputError: no such file, or a line is not what was written.
+    """
+    if not path.is_file():
+        raise InputError("no such file; `status --journal` begins it", path=path.name)
+    return accepted_prices(_read(path.read_bytes(), path.name), numeraire)
 
 
-def _line(data: bytes, where: str) -> Line:
+def accepted_prices(lines: Iterable[Line], numeraire: Address) -> dict[Address, PriceReading]:
+    """By token, the price in this numeraire that the last look with it rests on, and when that was true."""
+    found: dict[Address, PriceReading] = {}
+    for line in lines:
+        if not isinstance(line, Record) or line.accepted is None or line.accepted.numeraire != numeraire:
+            continue
+        seen = line.observation
+        times = seen.priced_at or (line.now,) * len(seen.assets)
+        for token, price, at in zip(seen.assets, line.accepted.prices, times, strict=True):
+            found[token] = PriceReading(_SOURCE, token, price, at)
+    return found
+
+
+@cache
+def solver_here() -> tuple[str, ...]:
+    """What the last bits of a weighing depend on: the code that decides, libraries with their versions, the
+    interpreter, the kind of machine, and the instructions of its processor that numpy and its BLAS choose
+    their loops by."""
+    found = [f"router {_version('atomic-rebalance')} {_code()}"]
+    found += [f"{name} {_version(name)}" for name in _SOLVERS]
+    known = np.show_config(mode="dicts")
+    if isinstance(known, dict):
+        found.append(f"BLAS {known['Build Dependencies']['blas'].get('version', 'unknown')}")
+        found.append(f"SIMD {' '.join(known['SIMD Extensions'].get('found', ()))}")
+    return (*found, f"Python {python_version()}", f"{system()} {machine()}")
+
+
+def _code() -> str:
+    """Digest of the modules that decisions are made by, which change between versions too."""
+    folder = Path(decision.__file__).parent
+    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()[:16]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _numbered(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Every whole line."""
+    return enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1)
+
+
+def _read(data: bytes, name: str) -> tuple[Line, ...]:
+    lines = []
+    for number, text in _numbered(data):
+        record, altered = _line(text, f"{name}: line {number}")
+        if altered:
+            raise InputError(altered, path=f"{name}: line {number}: digest")
+        lines.append(record)
+    return tuple(lines)
+
+
+def _line(data: bytes, where: str) -> tuple[Line, str]:
+    """A record, and how its digest differs."""
     try:
         text = data.decode()
-        schema = json.loads(text)["schema"]
-        kind = _KINDS[schema]
+        kind = _KINDS[json.loads(text)["schema"]]
     except (ValueError, KeyError, TypeError):
         raise InputError("is no line of a trigger's journal", path=where) from None
+    with _placed(where):
+        return kind.of_any_text(text)
+
+
+@contextmanager
+def _placed(where: str) -> Iterator[None]:
+    """Names the line that an error is about."""
     try:
-        return kind.of_text(text)
+        yield
     except InputError as error:
-        raise InputError(error.message, path=f"{where}: {error.path}") from None
+        raise InputError(error.message, path=f"{where}: {error.path}", nearest=error.nearest) from None

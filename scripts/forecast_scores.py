@@ -1,5 +1,5 @@
-"""Scores of forecasts and of timing on recorded daily prices: `python -m scripts.forecast_scores` writes them
-into docs/forecasts.md, between the two marks there."""
+"""Scores of forecasts, of timing and of a policy on forecasts, on recorded daily prices: `python -m
+scripts.forecast_scores` writes them into docs/forecasts.md, between the two marks there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from router.backtest import Backtest, Costs, load_prices, run
 from router.strategy.covariance import CovarianceKind
 from router.strategy.forecasts import CONSTANTS, Forecaster
 from router.strategy.regimes import Regimes
@@ -45,6 +46,9 @@ BANDS = (0.02, 0.05, 0.1)
 RATES = (0.001, 0.003)
 TARGETS = np.array([0.4, 0.3, 0.2, 0.1])
 GAS = 30 / 1_000_000
+GAS_USD = 30.0
+NAVS = (1e4, 1e5, 1e6, 1e7)
+POLICIES = ("default", "forecast")
 EVERYTHING = 1_000_000
 """A window that holds all rows."""
 
@@ -94,6 +98,17 @@ def timing_row(returns: NDArray[np.float64], band: float, rate: float) -> str:
     return _line(cells)
 
 
+def policy_row(rate: float, nav: float) -> str:
+    """The policies on the same prices and costs: objective in bp a year, and rebalances."""
+    prices = load_prices(PRICES, [f"{asset}={asset}_close" for asset in ASSETS])
+    targets = dict(zip(ASSETS, TARGETS[:-1].tolist(), strict=True))
+    study = Backtest(prices, targets, Costs(rate, GAS_USD), initial=nav)
+    results = [run(study, policy) for policy in POLICIES]
+    cells = [f"{result.objective * 1e4:.2f}" for result in results]
+    cells += [str(result.rebalances) for result in results]
+    return _line([f"{nav:,.0f}", f"{rate * 1e4:.0f}", *cells])
+
+
 def tables() -> str:
     """All of them, as Markdown."""
     prices = closes()
@@ -118,11 +133,14 @@ def tables() -> str:
     ]
     covariances = [forecast_row("all three", logs, make()) for make in COVARIANCES]
     timings = [timing_row(with_cash, band, rate) for band in BANDS for rate in RATES]
+    runs = [policy_row(rate, nav) for rate in RATES for nav in NAVS]
     return "\n".join(
         [
             *_table(head, [*volatilities, *covariances], left=2),
             "",
             *_table(("band", "cost bp", "rule", "advised", "waits", "advice"), timings, left=0),
+            "",
+            *_table(("value", "fee bp", *POLICIES, *(f"{each} trades" for each in POLICIES)), runs, left=0),
         ]
     )
 

@@ -8,6 +8,7 @@ for result in compare(study, ["hold", "calendar_30", "abs_band_0.05_edge"]):
 
 from router.backtest.costs import Costs, FeeConvention, Impact, PoolCosts
 from router.backtest.default import DefaultPolicy
+from router.backtest.forecast import ForecastPolicy
 from router.backtest.policies import Observation, Policy, policy_of
 from router.backtest.price_files import load_prices
 from router.backtest.prices import Prices
@@ -22,6 +23,7 @@ __all__ = [
     "DefaultPolicy",
     "Engine",
     "FeeConvention",
+    "ForecastPolicy",
     "Impact",
     "Observation",
     "Policy",

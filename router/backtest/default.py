@@ -49,8 +49,8 @@ class DefaultPolicy:
         active, closed = self._active, not targets[-1] > 0
         if len(active) - closed < 1:
             return None
-        if self._region is None or _due(observation.row, self._estimated):
-            covariance = _estimate(observation.prices[:, active])
+        if self._region is None or self._due(observation.row):
+            covariance = well_conditioned(self._covariance(observation))
             self._region = Region.of(targets[active], covariance, observation.risk_aversion, closed=closed)
             self._estimated = observation.row
         deviations = (observation.weights - targets)[active]
@@ -74,6 +74,28 @@ class DefaultPolicy:
             _leave_in_cash(landing, float(rates @ moved) + fixed)
         return landing
 
+    def _due(self, row: int) -> bool:
+        """Whether there is so much more history that the covariance is estimated anew."""
+        before = self._estimated
+        return row >= LEAST_HISTORY and (before < LEAST_HISTORY or row >= GROWTH * before)
+
+    def _covariance(self, observation: Observation) -> Floats:
+        """Of the active assets, up to a scale, from what has been seen."""
+        prices = observation.prices[:, self._active]
+        if len(prices) <= LEAST_HISTORY:
+            return (1 - PRIOR_CORRELATION) * np.eye(prices.shape[1]) + PRIOR_CORRELATION
+        return covariance_of(prices[1:] / prices[:-1] - 1, CovarianceKind.SHRUNK)
+
+
+def well_conditioned(covariance: Floats) -> Floats:
+    """The covariance with a mean variance of 1, and positive definite."""
+    count = len(covariance)
+    mean = float(np.trace(covariance)) / count
+    if not mean > 0:
+        return np.eye(count)
+    values, axes = np.linalg.eigh(covariance / mean)
+    return np.asarray((axes * np.maximum(values, LEAST_EIGENVALUE)) @ axes.T)
+
 
 def _leave_in_cash(weights: Floats, share: float) -> None:
     """Takes evenly from the priced assets what cash is short of."""
@@ -81,24 +103,6 @@ def _leave_in_cash(weights: Floats, share: float) -> None:
     if short > 0:
         weights[:-1] *= 1 - short / weights[:-1].sum()
         weights[-1] += short
-
-
-def _due(returns: int, before: int) -> bool:
-    """Whether there is so much more history that the covariance is estimated anew."""
-    return returns >= LEAST_HISTORY and (before < LEAST_HISTORY or returns >= GROWTH * before)
-
-
-def _estimate(prices: Floats) -> Floats:
-    """Covariance up to a scale of what has been seen, positive definite."""
-    count = prices.shape[1]
-    if len(prices) <= LEAST_HISTORY:
-        return (1 - PRIOR_CORRELATION) * np.eye(count) + PRIOR_CORRELATION
-    covariance = covariance_of(prices[1:] / prices[:-1] - 1, CovarianceKind.SHRUNK)
-    mean = float(np.trace(covariance)) / count
-    if not mean > 0:
-        return np.eye(count)
-    values, axes = np.linalg.eigh(covariance / mean)
-    return np.asarray((axes * np.maximum(values, LEAST_EIGENVALUE)) @ axes.T)
 
 
 OTHERS["default"] = DefaultPolicy

@@ -30,14 +30,16 @@ def run_event_driven(study: Backtest, policy: Policy) -> Ledger:
         InputError: the policy lands on weights that are negative or don't sum to 1.
     """
     values, targets, net = study.values, study.weights, study.convention == "net_of_fee"
-    tables = study.tables.for_kernel()
+    fee, gas, legs, coefficients, exponent, knots = study.tables.for_kernel()
+    tables = fee, gas, legs.tolist(), coefficients.tolist(), exponent, knots
     seen = np.full(study.prices.values.shape, np.nan)
     prices, times = _unwritable(seen), np.full(len(values), np.datetime64("NaT"), "datetime64[us]")
     moments = _unwritable(times)
-    units = np.zeros(values.shape[1])
-    units[-1] = study.initial
-    traded, parts = np.zeros(len(units) - 1), np.zeros(4)
-    log: list[tuple[int, Floats, Floats, Floats]] = []
+    # Plain numbers, which Python adds up faster than those of arrays, and to the same bits.
+    holding = [0.0] * len(study.prices.assets) + [study.initial]
+    units = np.array(holding)
+    traded, parts = [0.0] * (len(units) - 1), [0.0] * 4
+    log: list[tuple[int, Floats, list[float], list[float]]] = []
     stop = None
     interval = study.prices.interval_years
     for row in range(len(values)):
@@ -62,9 +64,12 @@ def run_event_driven(study: Backtest, policy: Policy) -> Ledger:
         if landing is None:
             continue
         _check(landing, policy, row)
-        ended = kernel.rebalance_in_python(units, values[row], landing, tables, net, traded, parts)
+        ended = kernel.rebalance_in_python(
+            holding, values[row].tolist(), landing.tolist(), tables, net, traded, parts
+        )
         if ended == kernel.DONE:
-            log.append((row, units.copy(), traded.copy(), parts.copy()))
+            units = np.array(holding)
+            log.append((row, units, traded.copy(), parts.copy()))
         stop = stop_of(ended, row)
         if stop:
             break

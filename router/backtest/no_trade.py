@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -93,24 +92,52 @@ class Region:
 
     def landing(self, deviations: Floats, fee_rates: Floats, band: Band) -> Floats:
         """Deviations that a trade from outside the region should end at, (assets,)."""
-        from scipy.optimize import lsq_linear
-
         if not band.landing:
             return np.zeros_like(deviations)
         length = float(np.sqrt(deviations @ deviations))
         slope = self._curvature(deviations) / length * band.landing
         rate = float(fee_rates @ np.abs(deviations)) / slope
-        root, factor = self._factors[0] * sqrt(rate), self._factors[1] / sqrt(rate)
+        fees = np.maximum(fee_rates, 1e-12 * fee_rates.max()) / rate
+        found = self._guessed(deviations, fees)
+        return self._solved(deviations, fees) if found is None else found
+
+    def _guessed(self, deviations: Floats, fees: Floats) -> Floats | None:
+        """The landing if those assets trade of which the first unit gains more than its fee; None where the
+        prices there show that it is not the best one. What is not traded has a price within its fee, what is
+        traded one of its fee."""
+        prices = self._pull @ deviations
+        traded = np.abs(prices) >= fees
+        if not traded.any():
+            return None
+        known = np.where(traded, np.copysign(fees, prices), 0.0)
+        wanted = np.where(traded, known, deviations - self._inverse @ known)
+        rows = np.where(traded | traded[:, None], np.eye(len(fees)), self._inverse)
+        prices = np.linalg.solve(rows, wanted)
+        landing = np.where(traded, self._inverse @ prices, deviations)
+        best = (np.abs(prices) <= fees).all() and ((deviations - landing) * prices >= 0).all()
+        return landing if best else None
+
+    def _solved(self, deviations: Floats, fees: Floats) -> Floats:
+        """The landing by the prices nearest to those that would hold the weights where they are."""
+        from scipy.optimize import lsq_linear
+
+        root = np.linalg.cholesky(self.shape)
+        factor = np.linalg.solve(root, self.basis.T)
         free = deviations[: self.basis.shape[1]]
-        bounds = np.maximum(fee_rates, 1e-12 * fee_rates.max())
-        found = lsq_linear(factor, root.T @ free, (-bounds, bounds), method="bvls", tol=1e-14)
+        found = lsq_linear(factor, root.T @ free, (-fees, fees), method="bvls", tol=1e-14)
         return np.asarray(factor.T @ (factor @ found.x))
 
     @cached_property
-    def _factors(self) -> tuple[Floats, Floats]:
-        """(L, L^-1 basis') with L L' = shape."""
-        root = np.asarray(np.linalg.cholesky(self.shape), dtype=np.float64)
-        return root, np.asarray(np.linalg.solve(root, self.basis.T), dtype=np.float64)
+    def _inverse(self) -> Floats:
+        """(assets, assets) from what a unit more of each weight costs, its price, to deviations."""
+        return np.asarray(self.basis @ np.linalg.solve(self.shape, self.basis.T))
+
+    @cached_property
+    def _pull(self) -> Floats:
+        """(assets, assets) from deviations to prices; where there is no cash, the smallest of those that
+        differ by the same for all."""
+        free = np.linalg.solve(self.basis.T @ self.basis, self.basis.T)
+        return np.asarray(free.T @ self.shape @ free)
 
     def _curvature(self, deviations: Floats) -> float:
         """y'Qy."""

@@ -1,10 +1,12 @@
-"""Results for people, as files: PNG through matplotlib, and a tear sheet through quantstats. Neither needs a
-display or a network."""
+"""Results for people, as the bytes of a file: PNG through matplotlib, and a tear sheet through quantstats.
+Neither needs a display or a network; who writes them decides how."""
 
 from __future__ import annotations
 
+import io
 import logging
 import re
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,17 +26,18 @@ LEAST_DAYS = 10
 """Daily returns that a tear sheet's statistics need."""
 
 
-def write_png(results: Sequence[Result], path: Path) -> None:
-    """Equity, drift, and costs so far of all results, and weights of the first; equal runs, equal bytes.
+def picture(results: Sequence[Result]) -> bytes:
+    """A PNG of equity, drift, and costs so far of all results, and weights of the first; equal runs, equal
+    bytes.
 
     Raises:
-        InputError: no result, or the file cannot be written.
+        InputError: no result.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     if not results:
-        raise InputError("no result to draw", path=str(path))
+        raise InputError("no result to draw", path="results")
     figure = Figure(figsize=(11, 11), layout="constrained")
     FigureCanvasAgg(figure)
     equity, drift, weights, costs = figure.subplots(4, 1, sharex=True)
@@ -57,13 +60,12 @@ def write_png(results: Sequence[Result], path: Path) -> None:
     equity.set_yscale("log")
     equity.legend(fontsize=8)
     weights.legend(fontsize=8, loc="upper left")
-    try:
-        figure.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", path=str(path)) from None
+    into = io.BytesIO()
+    figure.savefig(into, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return into.getvalue()
 
 
-def write_tear_sheet(result: Result, path: Path, *, benchmark: Result | None = None) -> None:
+def tear_sheet(result: Result, *, benchmark: Result | None = None) -> bytes:
     """quantstats' HTML report of daily returns, in one file that loads nothing.
 
     Args:
@@ -71,7 +73,6 @@ def write_tear_sheet(result: Result, path: Path, *, benchmark: Result | None = N
 
     Raises:
         InsufficientHistory: fewer than `LEAST_DAYS` daily returns, or none that is not 0.
-        InputError: the file cannot be written.
     """
     returns = daily_returns(result)
     if len(returns) < LEAST_DAYS or not returns.any():
@@ -85,9 +86,7 @@ def write_tear_sheet(result: Result, path: Path, *, benchmark: Result | None = N
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pandas and matplotlib, about how quantstats calls them
             fonts.setLevel(logging.ERROR)  # fonts that are not installed
-            _quantstats_html(returns, against, result.policy, path)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror or error}", path=str(path)) from None
+            return _quantstats_html(returns, against, result.policy).encode(errors="replace")
     finally:
         fonts.setLevel(level)
 
@@ -102,18 +101,18 @@ def daily_returns(result: Result) -> pd.Series[Any]:
     return returns
 
 
-def _quantstats_html(returns: Any, benchmark: Any, title: str, path: Path) -> None:
+def _quantstats_html(returns: Any, benchmark: Any, title: str) -> str:
     import matplotlib as mpl
 
     mpl.use("Agg", force=False)
     from importlib import import_module
 
     reports: Any = import_module("quantstats.reports")
-    path.touch()  # quantstats reports a folder that is missing as an unrelated error
     options = {"benchmark_title": benchmark.name} if benchmark is not None else {}
-    with mpl.rc_context():
+    with mpl.rc_context(), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sheet.html"
         reports.html(
             returns, benchmark=benchmark, title=title, output=str(path), periods_per_year=365, **options
         )
-    page = path.read_text(encoding="utf-8")
-    path.write_text(re.sub(r"<link[^>]*icon[^>]*>", "", page), encoding="utf-8")  # the only thing it loads
+        page = path.read_text(encoding="utf-8")
+    return re.sub(r"<link[^>]*icon[^>]*>", "", page)  # the only thing it loads

@@ -8,6 +8,7 @@
 | `rel_band_B`     | a weight is off by more than B of its target, e.g. 0.25 |
 | `hybrid_N_B`     | every N rows, where a weight is off by more than B |
 | `default`        | see `router.backtest.default` |
+| `forecast`       | see `router.backtest.forecast` |
 
 All but `hold` may end in `_target`, which is meant where nothing is said, `_half`, or (bands) `_edge`: where
 a trade lands. Bands watch the priced assets; cash is what remains. Every policy buys its targets on the first

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from router.backtest.prices import Prices
-from router.backtest.repairs import Repairs, Table, checked, names_of
-from router.errors import InputError, InsufficientHistory, MixedTimeZones, nearest
+from router.backtest.repairs import Floats, Repairs, Table, Times, checked, fault_count, names_of
+from router.errors import DuplicatedColumn, InputError, InsufficientHistory, MixedTimeZones, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 TIME_NAMES = ("time", "timestamp", "date", "datetime", "datetime_utc", "open_time", "day", "unix")
 EPOCH_UNITS = {"s": 10**9, "ms": 10**12, "us": 10**15, "ns": 10**18}
 """Unit of a whole number as a time: the first whose bound is not reached before the year 5138."""
+MIN_ROWS = 2
 MAX_FILE_BYTES = 2 * 1024**3
 
 
@@ -28,8 +32,10 @@ def load_prices(
     time: str | None = None,
     repair: bool = False,
     keep_jumps: bool = False,
+    start: datetime | None = None,
+    end: datetime | None = None,
 ) -> Prices:
-    """Reads and checks the prices of some columns of a file.
+    """Reads the prices of some columns of a file, and checks those that are asked for.
 
     Args:
         path: a local `.csv`, `.csv.gz` or `.parquet` file.
@@ -39,9 +45,11 @@ def load_prices(
             seconds (or ms, us, ns) since 1970.
         repair: repair faults instead of refusing them; see `router.backtest.repairs`.
         keep_jumps: large changes are real.
+        start, end: rows from and to here, both included, with a zone. Faults of others are counted, and
+            nothing is repaired by them.
 
     Raises:
-        InputError: no such file or column, or not the format that its name says.
+        InputError: no such file or column, not the format that its name says, or a bound without a zone.
         PriceSeriesError, NotFinite, InsufficientHistory: the first fault found in the prices.
     """
     frame = _read(Path(path))
@@ -49,10 +57,51 @@ def load_prices(
     time_column = _time_column(frame, time, name)
     wanted = _wanted(frame, columns, time_column, name)
     times, repairs = _times(frame[time_column], f"{name}: {time_column}", repair)
-    values = np.column_stack([_numbers(frame[column], f"{name}: {column}") for column in wanted.values()])
-    table = Table(times, tuple(wanted), values, name)
+    inside = _inside(times, start, end, name)
+    columns_read = [_numbers(frame[column], f"{name}: {column}", inside) for column in wanted.values()]
+    table = Table(times, tuple(wanted), np.column_stack(columns_read), name)
+    if not inside.all():
+        repairs = _outside(table, inside, repairs, keep_jumps=keep_jumps)
+        table = replace(table, times=times[inside], values=table.values[inside])
     table, repairs = checked(table, repair=repair, keep_jumps=keep_jumps, done=repairs)
     return Prices(table.times, table.assets, table.values, repairs)
+
+
+def _inside(times: Times, start: datetime | None, end: datetime | None, path: str) -> npt.NDArray[np.bool_]:
+    """(rows,) which were asked for.
+
+    Raises:
+        InsufficientHistory: fewer than a backtest needs, of others that are there.
+    """
+    inside = np.ones(len(times), dtype=np.bool_)
+    for name, bound in (("start", start), ("end", end)):
+        if bound is None:
+            continue
+        if bound.tzinfo is None:
+            raise InputError(f"{bound} needs a time zone", path=name)
+        moment = np.datetime64(bound.astimezone(UTC).replace(tzinfo=None), "us")
+        inside &= times >= moment if name == "start" else times <= moment
+    count = int(inside.sum())
+    if count < MIN_ROWS and not inside.all():
+        first, last = (np.datetime_as_string(each, unit="m") for each in (times.min(), times.max()))
+        asked = " ".join(
+            f"{word} {bound:%Y-%m-%d %H:%M}" for word, bound in (("from", start), ("to", end)) if bound
+        )
+        raise InsufficientHistory(f"has {count} rows {asked}; its own are from {first} to {last}", path=path)
+    return inside
+
+
+def _outside(table: Table, inside: npt.NDArray[np.bool_], repairs: Repairs, *, keep_jumps: bool) -> Repairs:
+    """With the faults of rows that were not asked for, those before and those after on their own."""
+    after = table.times > table.times[inside].max()
+    parts = (~inside & ~after, after)
+    count = sum(
+        fault_count(replace(table, times=table.times[part], values=table.values[part]), keep_jumps=keep_jumps)
+        for part in parts
+    )
+    if not count:
+        return repairs
+    return repairs.with_note(f"{count} faults in rows that were not asked for", outside=count)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -68,6 +117,7 @@ def _read(path: Path) -> pd.DataFrame:
             raise InputError(f"is larger than {MAX_FILE_BYTES} bytes", path=path.name)
         if path.suffix in (".parquet", ".pq"):
             return pd.read_parquet(path, engine="pyarrow").reset_index()
+        _refuse_twins(path)
         return pd.read_csv(path, skipinitialspace=True)
     except FileNotFoundError:
         raise InputError("no such file", path=str(path)) from None
@@ -79,13 +129,27 @@ def _read(path: Path) -> pd.DataFrame:
         raise InputError(f"cannot be parsed: {error}", path=path.name) from None
 
 
+def _refuse_twins(path: Path) -> None:
+    """pandas would rename the second of two columns of one name, and nobody would know which was read."""
+    import pandas as pd
+
+    header = pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True)
+    names = [str(name).strip() for name in header.iloc[0].dropna()]
+    _refuse_twin_names(names, path.name)
+
+
+def _refuse_twin_names(names: Sequence[str], path: str) -> None:
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise DuplicatedColumn(f"has two columns of one name: {', '.join(twins)}", path=path)
+
+
 def _time_column(frame: pd.DataFrame, named: str | None, path: str) -> str:
     from pandas.api.types import is_datetime64_any_dtype
 
     columns = [str(column) for column in frame.columns]
     frame.columns = columns
-    if len(set(columns)) != len(columns):
-        raise InputError("has two columns of one name", path=path)
+    _refuse_twin_names(columns, path)
     if named is not None:
         if named not in columns:
             raise InputError(f"no column {named!r}", path=path, nearest=nearest(named, columns))
@@ -119,7 +183,7 @@ def _wanted(frame: pd.DataFrame, columns: Sequence[str], time_column: str, path:
     return dict(zip(assets, (column for _, column in pairs), strict=True))
 
 
-def _times(column: pd.Series[Any], path: str, repair: bool) -> tuple[np.ndarray[Any, Any], Repairs]:
+def _times(column: pd.Series[Any], path: str, repair: bool) -> tuple[Times, Repairs]:
     """datetime64[us] in UTC."""
     import pandas as pd
 
@@ -154,13 +218,14 @@ def _times(column: pd.Series[Any], path: str, repair: bool) -> tuple[np.ndarray[
     return times, repairs
 
 
-def _numbers(column: pd.Series[Any], path: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _numbers(column: pd.Series[Any], path: str, inside: npt.NDArray[np.bool_]) -> Floats:
+    """What is no number is refused inside, and missing outside."""
     import pandas as pd
 
     numbers = pd.to_numeric(column, errors="coerce")
-    odd = numbers.isna() & column.notna()
+    odd = numbers.isna() & column.notna() & inside
     if odd.any():
         row = int(odd.to_numpy().argmax())
         raise InputError(f"{column.iloc[row]!r} is not a price", path=f"{path}, row {row + 1}")
-    found: np.ndarray[Any, np.dtype[np.float64]] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    found: Floats = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     return found

@@ -101,6 +101,10 @@ class Prices:
         """Simple returns, (rows - 1, assets)."""
         return np.asarray(self.values[1:] / self.values[:-1] - 1)
 
+    def log_returns(self) -> Floats:
+        """Logarithms of price ratios, (rows - 1, assets)."""
+        return np.asarray(np.diff(np.log(self.values), axis=0), dtype=np.float64)
+
     def covariance(self) -> Floats:
         """Of simple returns over all rows, annual, (assets, assets). It knows the whole history: for judging
         a run, not for decisions in it."""

@@ -59,6 +59,7 @@ class Repairs:
         missing, infinite, nonpositive: prices replaced by the one before.
         splits: changes that earlier prices were divided for.
         gaps: places where rows are missing and nothing was done; no repair.
+        outside: faults in rows that were not asked for, and about which nothing was done; no repair.
         details: one sentence each, for people.
     """
 
@@ -72,6 +73,7 @@ class Repairs:
     nonpositive: int = 0
     splits: int = 0
     gaps: int = 0
+    outside: int = 0
     details: tuple[str, ...] = ()
 
     @property
@@ -123,6 +125,19 @@ def checked(
         table, repairs = step(table, repairs, repair)
     _enough(table)
     return table, repairs
+
+
+def fault_count(table: Table, *, keep_jumps: bool = False) -> int:
+    """Faults of rows that are not used: times that repeat or go back, prices that are none, and jumps."""
+    steps, values = np.diff(table.times), table.values
+    found = int((steps <= np.timedelta64(0)).sum() + (~np.isfinite(values) | (values <= 0)).sum())
+    if keep_jumps:
+        return found
+    with np.errstate(all="ignore"):
+        changes = values[1:] / values[:-1]
+        changes = np.where(np.isfinite(changes) & (changes > 0), changes, 1.0)
+    large = (float(changes[row, column]) for row, column in _large(changes))
+    return found + sum(bool(split_ratio(each)) or max(each, 1 / each) > LARGEST_JUMP for each in large)
 
 
 def _enough(table: Table) -> None:
@@ -202,10 +217,15 @@ def split_ratio(change: float) -> int:
     return ratio if change > 1 else -ratio
 
 
+def _large(changes: Floats) -> npt.NDArray[np.int64]:
+    """(n, 2) row and column of changes that may be a split or worse."""
+    return np.argwhere(np.maximum(changes, 1 / changes) > 2 * (1 - SPLIT_TOLERANCE))
+
+
 def _no_jumps(table: Table, repairs: Repairs, repair: bool) -> tuple[Table, Repairs]:
     values = table.values.copy()
     changes = values[1:] / values[:-1]
-    for row, column in np.argwhere(np.maximum(changes, 1 / changes) > 2 * (1 - SPLIT_TOLERANCE)):
+    for row, column in _large(changes):
         change = float(changes[row, column])
         ratio = split_ratio(change)
         place = table.place(int(row) + 1, int(column))

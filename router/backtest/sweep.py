@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import product
 from math import ceil
@@ -18,6 +20,8 @@ from router.errors import InputError, RouterError
 LARGEST_CHUNK = 64
 """Cases that go to a worker at once; they share one copy of their prices."""
 CHUNKS_PER_WORKER = 8
+CONNECT_SECONDS = 10
+"""How long a dask scheduler may take to answer."""
 
 
 class Backend(StrEnum):
@@ -84,11 +88,13 @@ def sweep(
 
     Args:
         workers: processes or threads; -1 for one per core. With 1 all runs here.
-        backend: dask needs a client that is connected, ray connects to what it finds.
+        backend: dask uses the client that is connected, else the scheduler that DASK_SCHEDULER_ADDRESS
+            names; ray the cluster that it is connected to, else that of RAY_ADDRESS, else one of its own on
+            this machine.
         progress: told after every chunk; after all of them on a cluster.
 
     Raises:
-        InputError: an unknown backend, its package is not installed, or it has no cluster.
+        InputError: an unknown backend, its package is not installed, or its cluster is not there.
     """
     listed = list(cases)
     chosen = _backend(backend)
@@ -116,13 +122,39 @@ def _chunks(cases: Sequence[Case], workers: int, backend: Backend, engine: Engin
     if chunks:  # what is compiled here first, the others find on disk
         yield _rows(chunks.pop(0), engine)
     try:
-        with joblib.parallel_config(backend=str(backend), n_jobs=workers):
+        with _client(backend), joblib.parallel_config(backend=str(backend), n_jobs=workers):
             kind = "list" if cluster else "generator"
             yield from joblib.Parallel(return_as=kind)(
                 joblib.delayed(_rows)(chunk, engine) for chunk in chunks
             )
-    except (ValueError, ImportError) as error:
+    except (ValueError, ImportError, OSError) as error:
         raise InputError(f"{backend} does not work: {error}", path="backend") from None
+
+
+@contextmanager
+def _client(backend: Backend) -> Iterator[None]:
+    """For dask, a client of the scheduler that its configuration names, where none is connected yet.
+
+    Raises:
+        ValueError: neither is there.
+        OSError: nobody answers at that address.
+    """
+    if backend is not Backend.DASK:
+        yield
+        return
+    distributed, dask = import_module("distributed"), import_module("dask")
+    try:
+        distributed.default_client()
+    except ValueError:
+        address = dask.config.get("scheduler-address", None)
+        if address is None:
+            raise ValueError(
+                "connect a distributed.Client, or name its scheduler in DASK_SCHEDULER_ADDRESS"
+            ) from None
+        with distributed.Client(address, timeout=CONNECT_SECONDS):
+            yield
+    else:
+        yield
 
 
 def _rows(cases: Sequence[Case], engine: Engine) -> list[Row]:
@@ -147,8 +179,6 @@ def _backend(given: Backend | str) -> Backend:
     if find_spec(module) is None:
         raise InputError(f"{backend} needs the package {package}, which is not installed", path="backend")
     if backend is Backend.RAY:
-        from importlib import import_module
-
         register: Any = import_module("ray.util.joblib").register_ray
         register()
     return backend

@@ -27,8 +27,6 @@ from router.cli.backtest_inputs import (
     parse_depth,
     parse_grid,
     read_prices,
-    strategy_extra,
-    window,
 )
 from router.cli.backtest_market import pool_costs
 from router.cli.backtest_options import backtest_options
@@ -37,6 +35,7 @@ from router.cli.backtest_views import say_notes, show_results, show_sweep
 from router.cli.console import print_json, progress_bar, say
 from router.documents.backtest_file import backtest_file
 from router.documents.backtest_models import SweepEntry
+from router.documents.extra import strategy_extra
 from router.errors import InputError
 from router.fixed_point import BPS
 
@@ -82,9 +81,17 @@ def backtest_command(
     sets = parameter_sets(_known(policies), grid)
     files = Files(report, tearsheet, png, out)
     files.check(prices)
-    loaded = read_prices(prices, columns, time_column=time_column, repair=repair, keep_jumps=keep_jumps)
+    loaded = read_prices(
+        prices,
+        columns,
+        time_column=time_column,
+        repair=repair,
+        keep_jumps=keep_jumps,
+        start=start,
+        end=end,
+    )
     study = Backtest(
-        window(loaded, start, end),
+        loaded,
         parse_amounts(targets, "targets"),
         Costs(
             fee_bps / BPS,

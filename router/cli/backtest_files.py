@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from router.backtest import Result, run
-from router.cli.backtest_inputs import strategy_extra
 from router.cli.console import say
 from router.documents.backtest_models import BacktestFile
+from router.documents.extra import strategy_extra
 from router.documents.files import canonical_json, write_bytes
 from router.errors import InputError
 
@@ -75,10 +74,10 @@ def _picture(results: Sequence[Result]) -> bytes:
     with strategy_extra("png"):
         from matplotlib import style
 
-        from router.backtest.pictures import write_png
+        from router.backtest.pictures import picture
 
         with style.context("default"):
-            return _written(lambda path: write_png(results, path))
+            return picture(results)
 
 
 def _tear_sheet(results: Sequence[Result]) -> bytes:
@@ -88,16 +87,7 @@ def _tear_sheet(results: Sequence[Result]) -> bytes:
     with strategy_extra("tearsheet"):
         from matplotlib import rc_context
 
-        from router.backtest.pictures import write_tear_sheet
+        from router.backtest.pictures import tear_sheet
 
         with rc_context({"svg.hashsalt": "rebalance"}):
-            written = _written(lambda path: write_tear_sheet(shown, path, benchmark=beside))
-    return _DRAWN_AT.sub(b"", written)
-
-
-def _written(write: Callable[[Path], None]) -> bytes:
-    """What a function writes into a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "written"
-        write(path)
-        return path.read_bytes()
+            return _DRAWN_AT.sub(b"", tear_sheet(shown, benchmark=beside))

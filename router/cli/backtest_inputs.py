@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import product
 from math import prod
 from pathlib import Path
 
-import numpy as np
-
 from router.backtest import Prices, load_prices
-from router.errors import InputError, InsufficientHistory, nearest
+from router.documents.extra import strategy_extra
+from router.errors import InputError, nearest
 
 MOST_VALUES = 1_000_000
 """Values of one grid, and parameter sets in all."""
@@ -27,22 +25,6 @@ PLACES = ("N", "B")
 Grid = Mapping[str, tuple[Decimal, ...]]
 
 
-@contextmanager
-def strategy_extra(path: str) -> Iterator[None]:
-    """Where a library of the optional extra may be needed.
-
-    Raises:
-        InputError: it is not installed; says how to install it.
-    """
-    try:
-        yield
-    except ImportError as error:
-        if (error.name or "").startswith("router"):
-            raise
-        name = error.name or str(error).splitlines()[0]
-        raise InputError(f'needs {name}: pip install "atomic-rebalance[strategy]"', path=path) from None
-
-
 def read_prices(
     path: Path,
     columns: str | None,
@@ -50,15 +32,28 @@ def read_prices(
     time_column: str | None = None,
     repair: bool = False,
     keep_jumps: bool = False,
+    start: str | None = None,
+    end: str | None = None,
 ) -> Prices:
     """The prices of a file; `columns` as `BTC_close,...` or `BTC=BTC_close,...`, all numbers where None.
+
+    Args:
+        start, end: rows from and to these times, both included; a day without a time is all of it.
 
     Raises:
         InputError: as `router.backtest.load_prices`, or a library that it needs is not installed.
     """
     wanted = tuple(each.strip() for each in columns.split(",")) if columns else ()
     with strategy_extra("prices"):
-        return load_prices(path, wanted, time=time_column, repair=repair, keep_jumps=keep_jumps)
+        return load_prices(
+            path,
+            wanted,
+            time=time_column,
+            repair=repair,
+            keep_jumps=keep_jumps,
+            start=None if start is None else _moment(start, "from", at_end=False),
+            end=None if end is None else _moment(end, "to", at_end=True),
+        )
 
 
 def parse_amounts(text: str, path: str) -> dict[str, float]:
@@ -146,26 +141,6 @@ def parameter_sets(policies: tuple[str, ...], grid: Grid) -> list[ParameterSet]:
 def open_places(policy: str) -> set[str]:
     """The parameters that a policy's name leaves open."""
     return {place for place in PLACES if place in policy.split("_")}
-
-
-def window(prices: Prices, start: str | None, end: str | None) -> Prices:
-    """The rows from `start` to `end`, both included; a day without a time is all of it.
-
-    Raises:
-        InputError: no times, or fewer than two rows between them.
-    """
-    if start is None and end is None:
-        return prices
-    low = prices.at(0) if start is None else _moment(start, "from", at_end=False)
-    high = prices.at(-1) if end is None else _moment(end, "to", at_end=True)
-    bounds = [np.datetime64(each.astimezone(UTC).replace(tzinfo=None), "us") for each in (low, high)]
-    kept = (prices.times >= bounds[0]) & (prices.times <= bounds[1])
-    if int(kept.sum()) < 2:
-        there = f"{prices.at(0):%Y-%m-%d %H:%M} to {prices.at(-1):%Y-%m-%d %H:%M}"
-        raise InsufficientHistory(
-            f"{int(kept.sum())} rows between them; prices are from {there}", path="from, to"
-        )
-    return replace(prices, times=prices.times[kept], values=prices.values[kept])
 
 
 def _moment(text: str, path: str, *, at_end: bool) -> datetime:

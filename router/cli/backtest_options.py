@@ -21,7 +21,7 @@ _OPTIONS = (
         multiple=True,
         default=("default",),
         show_default=True,
-        help="hold, calendar_N, abs_band_B, rel_band_B, hybrid_N_B or default; may be repeated. "
+        help="hold, calendar_N, abs_band_B, rel_band_B, hybrid_N_B, default or forecast; may be repeated. "
         "Add _edge or _half to stop before the target.",
     ),
     _option("--fee-bps", type=_AMOUNT, default=0.0, help="One-way, of the value traded."),

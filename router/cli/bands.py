@@ -213,7 +213,7 @@ def _show(rows: Sequence[BandRow]) -> None:
 
 
 def _drawn(rows: Sequence[BandRow], plot: Path) -> bytes:
-    from router.cli.backtest_inputs import strategy_extra
+    from router.documents.extra import strategy_extra
     from router.report.bands_page import bands_page, bands_png
 
     if plot.suffix.lower() == ".html":

@@ -81,6 +81,8 @@ settlement = "pull-first"
 loan = "auto"
 
 # Shares of the portfolio's value; they sum to 1. Tokens by symbol where only one has it, else by address.
+# In place of this table a [target_rule] computes them from recorded prices, with the keys that `rebalance
+# targets` has as flags: rule = "risk_parity", prices = "prices.csv", columns = { WETH = "ETH_close" }, ...
 [targets]
 WETH = "0.6"
 USDC = "0.4"
@@ -129,12 +131,14 @@ USDC = "0.4"
 
 # What of the market is refused, unless `plan --trade-broken-market` overrules it: how much of a pool's depth
 # (what moves its price by 2 %) is taken, how far from the reference price a pool is left, how far a held or
-# wanted token's reference price is from the pools', and whether both of these must speak of it (2).
+# wanted token's reference price is from the pools', whether both of these must speak of it (2), and how far
+# a price is from that of the journal's last look, of a day before at most; after longer it may be further.
 # [guards]
 # max_pool_share_bps = 20000
 # max_price_deviation_bps = 500
 # max_source_deviation_bps = 300
 # min_sources = 1
+# max_jump_bps = 3000
 
 # What drift costs you, so that a trade is weighed against what it takes: it lands where the next unit would
 # not pay, and nothing is done where none pays. Without this table plans go to the target whatever that costs.
@@ -146,6 +150,12 @@ USDC = "0.4"
 # max_weight = { WETH = "0.8" }
 # [discipline.volatility]  # annual; the numeraire's is 0
 # WETH = "0.7"
+# [discipline.forecast]  # in place of volatilities and correlations: those that recorded prices let expect
+# prices = "prices.csv"
+# columns = { WBTC = "BTC_close" }
+# model = "auto"
+# horizon_days = 7
+# max_age_days = 3
 """
 
 

@@ -7,17 +7,14 @@ from pathlib import Path
 import click
 
 from router.backtest import Prices
-from router.cli.backtest_inputs import strategy_extra
 from router.cli.console import print_json, print_table, say, stderr
-from router.cli.price_options import log_returns, price_options
+from router.cli.price_options import price_options
 from router.cli.settings import FILE, json_option
+from router.documents.extra import strategy_extra
 from router.documents.files import write_bytes
-from router.documents.forecast_file import discipline_toml, forecast_file
-from router.documents.forecast_models import AssetEntry, ForecastFile
+from router.documents.forecast_file import answer_of, discipline_toml, figure, forecast_file, spacing_of
+from router.documents.forecast_models import ForecastFile
 from router.errors import InputError
-
-MOST_DAYS = 1.5
-"""Days from row to row beyond which, or below the inverse of which, rows are not daily."""
 
 
 @click.command("forecast")
@@ -51,7 +48,7 @@ def forecast_command(
         from router.strategy.trials import settings_of, try_models
 
         settings = settings_of(prices.interval_years, horizon_days)
-        trials = try_models(prices.assets, log_returns(prices), model, settings)
+        trials = try_models(prices.assets, prices.log_returns(), model, settings)
     document = forecast_file(trials, prices, source, model)
     table = _table(document)
     if out is not None:
@@ -71,9 +68,8 @@ def _table(document: ForecastFile) -> str:
 
 def _tell(document: ForecastFile) -> None:
     """The scores, and for each asset who answers and why."""
-    days = document.prices.interval_seconds / 86_400
-    if not 1 / MOST_DAYS <= days <= MOST_DAYS:
-        say(f"note: rows are {days:.3g} days apart; the models count rows, and were tried on daily ones")
+    if spacing := spacing_of(document):
+        say(f"note: {spacing}")
     print_table(
         f"Scores of {document.horizon_days:g} days each, the newest {document.window} at most",
         ["asset", "model", "", "QLIKE", "constant", "covered", "scores"],
@@ -82,8 +78,8 @@ def _tell(document: ForecastFile) -> None:
                 each.asset,
                 trial.model,
                 "on" if trial.active else "off",
-                _figure(trial.qlike),
-                _figure(trial.constant_qlike),
+                figure(trial.qlike),
+                figure(trial.constant_qlike),
                 "" if trial.coverage is None else f"{trial.coverage:.1%}",
                 trial.scored,
             )
@@ -94,21 +90,6 @@ def _tell(document: ForecastFile) -> None:
         to=stderr,
     )
     for each in document.assets:
-        say(_says(each), markup=False)
+        say(answer_of(each), markup=False)
         for trial in each.trials:
             say(f"  {trial.reason}", markup=False)
-
-
-def _says(each: AssetEntry) -> str:
-    who = each.active or f"{each.constant}, no model being on"
-    regime = f"; regime {each.regime}" if each.regime else ""
-    text = f"{each.asset}: volatility {each.volatility:.1%} by {who}{regime}"
-    if each.served.qlike is not None:
-        others = ", ".join(f"{name} {_figure(loss)}" for name, loss in each.served.constants.items())
-        mine = f"QLIKE {_figure(each.served.qlike)} over {each.served.scored} scores"
-        text += f"; answers so far had {mine}, {others}"
-    return text
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"

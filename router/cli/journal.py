@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from router.cli.console import leave, print_json, print_table, say
 from router.cli.settings import FILE, json_option
 from router.documents.journal_models import JournalFile, JournalRow
-from router.errors import ExecutionReverted, GuardRefused, InputError
+from router.errors import ExecutionReverted, GuardRefused, Infeasible, InputError
+from router.fixed_point import BPS
 from router.strategy.journal import End, Ending, end
 from router.strategy.state import TriggerState
 from router.trigger_journal import Finding, open_journal, replay_journal
@@ -37,6 +39,26 @@ def ending(journal: Path | None) -> Iterator[None]:
         opened.add(end(Ending.COMPLETED, opened.state, _now(opened.state)))
 
 
+def end_flight(journal: Path | None, how: Ending, at: datetime) -> None:
+    """Ends what is in flight in a trigger's journal; nothing where nothing is."""
+    if journal is None:
+        return
+    with open_journal(journal) as opened:
+        if opened.state is not None and opened.state.flight is not None:
+            opened.add(end(how, opened.state, max(at, opened.state.clock)))
+
+
+@contextmanager
+def failing(journal: Path | None, at: datetime) -> Iterator[None]:
+    """What is in flight has failed where the block can make no plan of it: guards refuse, or nothing reaches
+    the target."""
+    try:
+        yield
+    except (GuardRefused, Infeasible):
+        end_flight(journal, Ending.FAILED, at)
+        raise
+
+
 def _now(state: TriggerState) -> datetime:
     return max(datetime.now(UTC), state.clock)
 
@@ -45,11 +67,14 @@ def _now(state: TriggerState) -> datetime:
 @click.argument("journal", type=FILE)
 @json_option
 def replay_command(journal: Path, as_json: bool) -> None:
-    """Run every decision of a trigger's JOURNAL again, bit for bit, from what was recorded.
+    """Run every decision of a trigger's JOURNAL again, bit for bit, from what was recorded: whether it fires,
+    and whether a trade pays.
 
-    Exit code 4 where one comes out otherwise.
+    A weighing that was made by another version, other libraries or on another machine has to come to the same
+    verdict, and its figures to agree to a millionth of the portfolio. Exit code 4 where a line comes out
+    otherwise.
     """
-    rows = tuple(map(_row, replay_journal(journal)))
+    rows = tuple(map(row_of, replay_journal(journal)))
     report = JournalFile.of(holds=all(not row.differences for row in rows), lines=rows)
     if as_json:
         print_json(report.to_json())
@@ -60,7 +85,8 @@ def replay_command(journal: Path, as_json: bool) -> None:
         leave(GuardRefused(f"{journal.name}: not what was recorded: line {lines}"))
 
 
-def _row(found: Finding) -> JournalRow:
+def row_of(found: Finding) -> JournalRow:
+    """One line of a journal, replayed, as a file holds it."""
     record = found.record
     if isinstance(record, End):
         return JournalRow.of(
@@ -71,32 +97,45 @@ def _row(found: Finding) -> JournalRow:
             causes=(),
             differences=found.differences,
         )
-    decision = record.decision
+    decision, weighing = record.decision, record.weighing
+    told: dict[str, Any] = {}
+    if weighing is not None:
+        ruling = weighing.ruling
+        told = {
+            "weighed": "trade" if ruling.trade else "hold",
+            "weighed_reason": ruling.reason.value,
+            "net_bps": ruling.benefit.net * BPS,
+        }
     return JournalRow.of(
         line=found.line,
         at=record.now.isoformat(),
         what="fired" if decision.fires else "held",
         reasons=tuple(reason.value for reason in decision.reasons),
         causes=decision.causes,
+        compared="exact" if found.replayed.to_the_bit else "tolerance",
         differences=found.differences,
+        **told,
     )
 
 
 def _show(report: JournalFile) -> None:
     print_table(
         f"{len(report.lines)} lines",
-        ["line", "at", "what", "why", "causes", "replayed"],
+        ["line", "at", "what", "why", "weighed", "causes", "replayed"],
         [
             (
                 row.line,
                 row.at,
                 row.what,
                 ", ".join(row.reasons),
+                f"{row.weighed}: {row.weighed_reason}, {row.net_bps:+.2f} bp" if row.weighed else "",
                 ", ".join(row.causes),
-                "; ".join(row.differences) or "the same",
+                "; ".join(row.differences) or ("the same" if row.compared == "exact" else "agrees"),
             )
             for row in report.lines
         ],
-        left=["at", "what", "why", "causes", "replayed"],
+        left=["at", "what", "why", "weighed", "causes", "replayed"],
     )
     say("every line gives what it gave" if report.holds else "[bold red]lines differ[/]")
+    if any(row.compared != "exact" for row in report.lines):
+        say("note: some trades were weighed by another version or on another machine: figures may differ")

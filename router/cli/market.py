@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -22,6 +21,7 @@ from router.cli.settings import (
     portfolio_option,
     rpc_option,
     snapshot_option,
+    trade_broken_market_option,
 )
 from router.cli.status_view import show_status
 from router.cli.views import money
@@ -93,6 +93,7 @@ def pools_command(
 @snapshot_option
 @block_option
 @journal_option
+@trade_broken_market_option
 @json_option
 def status_command(
     config: Path | None,
@@ -102,28 +103,35 @@ def status_command(
     snapshot: Path | None,
     block: int | None,
     journal: Path | None,
+    trade_broken_market: bool,
     as_json: bool,
 ) -> None:
     """Where the portfolio stands, at one block: drift, bands, trigger, and whether a trade pays.
 
-    With --journal the trigger goes on from its last look: what fired is in flight until `send --journal` has
-    ended it.
+    With --journal the trigger goes on from its last look: what fired is in flight until `plan --journal` or
+    `send --journal` has ended it. A look in a broken market, or at prices that have jumped since the last
+    one, is refused with exit code 4 and not written.
     """
     settings = load_settings(config)
     file = load_portfolio_file(settings.required_path(portfolio, "portfolio"))
-    market, resolved, clock = read_both(
-        settings, file, snapshot=snapshot, rpc=rpc, deployment=deployment, block=block
+    market, resolved, now = read_both(
+        settings,
+        file,
+        snapshot=snapshot,
+        rpc=rpc,
+        deployment=deployment,
+        block=block,
+        trade_broken_market=trade_broken_market,
     )
     from router.strategy.trade_program import can_weigh
 
-    discipline = file.discipline(market)
+    discipline = file.discipline(market, now)
     if discipline is not None and not can_weigh():
         say("note: whether a trade pays is not told: pip install 'atomic-rebalance[strategy]'", markup=False)
         discipline = None
     from router.status import look, status_file  # with the planner's numerics, which take long to load
 
     with machine_code():
-        now = datetime.fromtimestamp(clock, UTC)
         standing = look(
             market,
             resolved,
@@ -131,6 +139,7 @@ def status_command(
             discipline=discipline,
             now=now,
             journal=journal,
+            trade_broken_market=trade_broken_market,
         )
         status = status_file(standing)
     if as_json:

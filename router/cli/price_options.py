@@ -7,11 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from router.backtest import Prices
-from router.cli.backtest_inputs import read_prices, window
+from router.cli.backtest_inputs import read_prices
 from router.cli.console import say
 from router.cli.price_flags import PRICE_FLAGS
 
@@ -31,18 +27,21 @@ def price_options(command: Callable[..., None]) -> Callable[..., None]:
         keep_jumps: bool,
         **others: Any,
     ) -> None:
-        loaded = read_prices(prices, columns, time_column=time_column, repair=repair, keep_jumps=keep_jumps)
+        loaded = read_prices(
+            prices,
+            columns,
+            time_column=time_column,
+            repair=repair,
+            keep_jumps=keep_jumps,
+            start=start,
+            end=end,
+        )
         if loaded.repairs.total:
             say(f"{loaded.repairs.total} repairs of the prices")
         for detail in loaded.repairs.details:
             say(f"note: {detail}", markup=False)
-        command(prices=window(loaded, start, end), source=prices.name, **others)
+        command(prices=loaded, source=prices.name, **others)
 
     for option in reversed(PRICE_FLAGS):
         with_prices = option(with_prices)
     return with_prices
-
-
-def log_returns(prices: Prices) -> npt.NDArray[np.float64]:
-    """(rows - 1, assets)."""
-    return np.asarray(np.diff(np.log(prices.values), axis=0), dtype=np.float64)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from router.cli.console import progress_bar, say
@@ -60,7 +61,7 @@ def read_both(
     deployment: str | None,
     block: int | None,
     trade_broken_market: bool = False,
-) -> tuple[Snapshot, Portfolio, int]:
+) -> tuple[Snapshot, Portfolio, datetime]:
     """The market, of a file or of a node at a block; the portfolio in it; and the time there.
 
     That of a file is its own. That of a node is not before now: the last block of a chain that mines on
@@ -68,11 +69,13 @@ def read_both(
     """
     if snapshot is not None:
         market = load_market(snapshot)
-        return market, file.resolve(market), market.timestamp
+        now = datetime.fromtimestamp(market.timestamp, UTC)
+        return market, file.resolve(market, now=now), now
     with open_session(settings, rpc, deployment) as session:
         market = session.read(block, trade_broken_market=trade_broken_market)
-        owner = read_portfolio(session.chain, file, market)
-    return market, owner, max(market.timestamp, int(time.time()))
+        now = datetime.fromtimestamp(max(market.timestamp, int(time.time())), UTC)
+        owner = read_portfolio(session.chain, file, market, now)
+    return market, owner, now
 
 
 @contextmanager

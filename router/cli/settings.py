@@ -123,6 +123,9 @@ journal_option = _option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="The trigger's journal: where its state is kept, and every look and end.",
 )
+trade_broken_market_option = _option(
+    "--trade-broken-market", is_flag=True, help="Overrule what guards refuse of the market; notes tell it."
+)
 snapshot_option = _option("--snapshot", type=FILE, help="Snapshot file instead of a node.")
 block_option = _option("--block", type=click.IntRange(0), help="Block to read; the latest if not given.")
 json_option = _option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

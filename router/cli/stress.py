@@ -24,6 +24,7 @@ from router.cli.settings import (
     portfolio_option,
     rpc_option,
     snapshot_option,
+    trade_broken_market_option,
 )
 from router.cli.views import money
 from router.documents.plan_file import load_plan
@@ -102,6 +103,7 @@ class _Found:
     help="A token that the prices don't have moves like one that they have, or like the numeraire.",
 )
 @click.option("--keep-jumps", is_flag=True, help="Large changes from one row to the next are real.")
+@trade_broken_market_option
 @click.option("--scenario", "names", multiple=True, help="Only this one, by its name; may be repeated.")
 @json_option
 def stress_command(
@@ -116,6 +118,7 @@ def stress_command(
     columns: str | None,
     like: tuple[str, ...],
     keep_jumps: bool,
+    trade_broken_market: bool,
     names: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -123,22 +126,29 @@ def stress_command(
     plan made before would still run.
 
     Liquidity halved, gas times 20, and, with a `discipline` in the portfolio file, every asset falling at
-    once; with --prices the crashes of 2021 and 2022 as recorded. Exit code 0 whatever the verdicts are.
+    once; with --prices the crashes of 2021 and 2022 as recorded. What the file's guards refuse is a verdict.
+    Exit code 0 whatever the verdicts are.
     """
     settings = load_settings(config)
     file = load_portfolio_file(settings.required_path(portfolio, "portfolio"))
     if prices is None and (columns or like or keep_jumps):
         raise InputError("--columns, --like and --keep-jumps go with it", path="prices")
     recorded = None if prices is None else read_prices(prices, columns, keep_jumps=keep_jumps)
-    market, owner, _ = read_both(
-        settings, file, snapshot=snapshot, rpc=rpc, deployment=deployment, block=block
+    market, owner, now = read_both(
+        settings,
+        file,
+        snapshot=snapshot,
+        rpc=rpc,
+        deployment=deployment,
+        block=block,
+        trade_broken_market=trade_broken_market,
     )
     from router.planner.valuation import Valuation
     from router.shocks import stress_plan  # with the planner's numerics, which take long to load
 
     valuation = Valuation(market, owner)
     valuation.check()
-    discipline = file.discipline(market)
+    discipline = file.discipline(market, now)
     covariance = None if discipline is None else discipline.covariance(valuation.tokens, market.numeraire)
     symbols = [valuation.symbol(token) for token in valuation.tokens]
     steady = valuation.symbol(market.numeraire)
@@ -147,7 +157,13 @@ def stress_command(
     plan, notes = (None, ()) if plan_file is None else _plan(plan_file, market)
     with machine_code():
         stressed = stress_plan(
-            market, owner, found.scenarios, plan=plan, classes=classes, covariance=covariance
+            market,
+            owner,
+            found.scenarios,
+            plan=plan,
+            classes=classes,
+            covariance=covariance,
+            trade_broken_market=trade_broken_market,
         )
     document = StressFile.of(
         chain_id=market.chain_id,
@@ -158,7 +174,7 @@ def stress_command(
         max_cost_bps=owner.max_cost_bps,
         rows=stress_rows(stressed),
         not_run=found.missing,
-        notes=notes,
+        notes=(*notes, *owner.notes, *(discipline.notes if discipline else ())),
     )
     if as_json:
         print_json(document.to_json())

@@ -13,7 +13,7 @@ from router.chain.fees import FeePolicy
 from router.chain.outcome import expected_outcome
 from router.chain.sender import SendOptions
 from router.cli.console import leave, print_json, progress_bar, say
-from router.cli.journal import ending
+from router.cli.journal import end_flight, ending, failing
 from router.cli.machine_code import machine_code
 from router.cli.report import report_option, write_report
 from router.cli.session import open_session, read_both
@@ -28,6 +28,7 @@ from router.cli.settings import (
     portfolio_option,
     rpc_option,
     snapshot_option,
+    trade_broken_market_option,
 )
 from router.cli.views import show_plan, show_receipt, show_simulation
 from router.documents.plan_file import plan_to_json, save_plan
@@ -45,6 +46,8 @@ from router.rebalancer import (
     simulate_plan,
     simulation_report,
 )
+from router.strategy.journal import Ending
+from router.trigger_journal import read_accepted
 
 OUT = click.Path(dir_okay=False, path_type=Path)
 
@@ -58,9 +61,8 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @block_option
 @override_options
 @click.option("--anyway", is_flag=True, help="Go to the target even where that does not pay.")
-@click.option(
-    "--trade-broken-market", is_flag=True, help="Overrule what guards refuse of the market; notes tell it."
-)
+@journal_option
+@trade_broken_market_option
 @click.option("--prove", is_flag=True, help="Close the gap that gas leaves, by branch and bound.")
 @click.option("--out", type=OUT, help="Save the plan here, for `simulate` and `send`.")
 @click.option("--save-snapshot", "snapshot_out", type=OUT, help="Save what the plan was made from.")
@@ -75,6 +77,7 @@ def plan_command(
     block: int | None,
     overrides: Overrides,
     anyway: bool,
+    journal: Path | None,
     trade_broken_market: bool,
     prove: bool,
     out: Path | None,
@@ -85,8 +88,9 @@ def plan_command(
     """Find the cheapest way from the portfolio's holdings to its target weights.
 
     Where the file has a `discipline`, the plan lands where the next unit would not pay, which may be short of
-    the target. With --snapshot no node is needed. Exit code 3 where nothing is to be done, 4 where the market
-    is not fit for the trade.
+    the target. With --snapshot no node is needed. With --journal no price may have jumped since its last
+    look, and what the trigger fired ends there if no plan comes of it. Exit code 3 where nothing is to be
+    done, 4 where the market is not fit for the trade.
     """
     settings = load_settings(config)
     path = settings.required_path(portfolio, "portfolio")
@@ -102,14 +106,15 @@ def plan_command(
     )
     from router.planner.compose import DEADLINE_SECONDS  # with its numerics, which take long to load
 
-    with machine_code(), _proving(prove) as proving:
+    with machine_code(), _proving(prove) as proving, failing(journal, now):
         plan = make_plan(
             market,
             resolved,
             balances_are_holdings=file.needs_balances,
-            deadline=now + DEADLINE_SECONDS,
+            deadline=int(now.timestamp()) + DEADLINE_SECONDS,
             prove=proving,
-            discipline=None if anyway else file.discipline(market),
+            discipline=None if anyway else file.discipline(market, now),
+            last_accepted=None if journal is None else read_accepted(journal, market.numeraire),
             trade_broken_market=trade_broken_market,
         )
     payload = find_payload(plan)
@@ -124,6 +129,7 @@ def plan_command(
     else:
         show_plan(plan, market.tokens)
     if plan.program is None:
+        end_flight(journal, Ending.DECLINED, now)
         leave(NothingToDo(plan.reason))
 
 

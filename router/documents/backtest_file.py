@@ -1,4 +1,4 @@
-"""From finished runs to their document, and where a run's return came from."""
+"""From finished runs to their document."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from router.backtest import Prices, Result
+from router.backtest.attribution import attribution_of
 from router.backtest.prices import YEAR
 from router.documents.backtest_models import (
     AttributionEntry,
@@ -26,7 +27,7 @@ from router.documents.backtest_models import (
     TradeEntry,
 )
 from router.fixed_point import BPS
-from router.strategy.attribution import Attribution, Bills, Parts, attribute
+from router.strategy.attribution import Attribution, Parts
 
 _YEAR_SECONDS = YEAR / np.timedelta64(1, "s")
 
@@ -101,25 +102,6 @@ def run_entry(result: Result, *, series: bool) -> RunEntry:
         ),
         trades=_trades(result) if series else None,
         series=_series(result) if series else None,
-    )
-
-
-def attribution_of(result: Result) -> Attribution:
-    """Where the return of a run came from.
-
-    The numeraire earns nothing. What pools and a loan took counts as impact.
-    """
-    study, ledger = result.study, result.ledger
-    paid = np.zeros((result.rows, ledger.costs.shape[1]))
-    paid[ledger.rows] = ledger.costs
-    fees, impact, market, gas = paid.T
-    return attribute(
-        study.values[: result.rows],
-        np.maximum(result.weights, 0.0),
-        study.weights,
-        Bills(fees=fees, impact=impact + market, gas=gas),
-        study.initial,
-        float((result.times[-1] - result.times[0]) / YEAR),
     )
 
 

@@ -29,6 +29,7 @@ class RepairsEntry(FileModel):
     nonpositive: Count
     splits: Count
     gaps: Count
+    outside: Annotated[Count, Field(description="faults in rows that were not asked for")] = 0
     details: tuple[str, ...]
 
 

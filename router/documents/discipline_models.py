@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from router.documents.fields import DecimalText, FileModel, PositiveText, SignedText
+from router.documents.price_models import PricesTable
 
 DEFAULT_RISK_AVERSION, DEFAULT_HORIZON_DAYS = "3", "30"
+
+
+class ForecastTable(PricesTable):
+    """Volatilities and correlations from recorded prices, computed when the portfolio is read."""
+
+    model: Annotated[str, Field(description="auto, log_har, har, garch, ewma or regimes")] = "auto"
+    horizon_days: Annotated[PositiveText, Field(description="what a forecast is about")] = "7"
 
 
 class DisciplineModel(FileModel):
@@ -22,7 +31,10 @@ class DisciplineModel(FileModel):
     ] = DEFAULT_HORIZON_DAYS
     volatility: Annotated[
         dict[str, DecimalText],
-        Field(description="annual, a share of 1, by token; the numeraire's own is 0 unless given"),
+        Field(
+            default_factory=dict,
+            description="annual, a share of 1, by token; the numeraire's own is 0 unless given",
+        ),
     ]
     correlation: Annotated[SignedText, Field(description="of every two volatile tokens")] = "0"
     correlations: Annotated[
@@ -32,3 +44,16 @@ class DisciplineModel(FileModel):
     max_weight: Annotated[
         dict[str, DecimalText], Field(default_factory=dict, description="of a part-way landing, by token")
     ]
+    forecast: Annotated[
+        ForecastTable | None, Field(description="in place of volatilities and correlations, for its tokens")
+    ] = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.volatility and self.forecast is None:
+            raise PydanticCustomError(
+                "refused_key",
+                "is missing, and there is no forecast in its place",
+                {"key": "volatility"},
+            )
+        return self

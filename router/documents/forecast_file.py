@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # these load scipy
     from router.strategy.trials import AssetOutlook, Floats, Trials
 
 PLACES, MOST_PLACES = 4, 16
+DAY_SECONDS, MOST_DAYS = 86_400, 1.5
+"""Days from row to row beyond which, or below the inverse of which, rows are not daily."""
 
 
 def forecast_file(trials: Trials, prices: Prices, source: str, model: str) -> ForecastFile:
@@ -62,6 +64,31 @@ def discipline_toml(model: DisciplineModel) -> str:
         if values
     ]
     return "\n".join(tables)
+
+
+def answer_of(each: AssetEntry) -> str:
+    """An asset's forecast in a sentence: how much, by whom, and how such answers did."""
+    who = each.active or f"{each.constant}, no model being on"
+    regime = f"; regime {each.regime}" if each.regime else ""
+    text = f"{each.asset}: volatility {each.volatility:.1%} by {who}{regime}"
+    if each.served.qlike is not None:
+        others = ", ".join(f"{name} {figure(loss)}" for name, loss in each.served.constants.items())
+        mine = f"QLIKE {figure(each.served.qlike)} over {each.served.scored} scores"
+        text += f"; answers so far had {mine}, {others}"
+    return text
+
+
+def spacing_of(document: ForecastFile) -> str | None:
+    """What is to be said of rows that are not daily; None of those that are."""
+    days = document.prices.interval_seconds / DAY_SECONDS
+    if 1 / MOST_DAYS <= days <= MOST_DAYS:
+        return None
+    return f"rows are {days:.3g} days apart; the models count rows, and were tried on daily ones"
+
+
+def figure(value: float | None) -> str:
+    """A loss for people; nothing where there is none."""
+    return "" if value is None else f"{value:.4f}"
 
 
 def _asset(found: AssetOutlook) -> AssetEntry:

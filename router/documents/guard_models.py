@@ -33,6 +33,15 @@ class GuardsTable(FileModel):
             strict=True, ge=1, le=MOST_SOURCES, description="of a price: 1 takes one that no pool speaks of"
         ),
     ] = _DEFAULT.min_sources
+    max_jump_bps: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=1,
+            description="of a price from the one that the journal's last look accepted: the larger over the "
+            "smaller, within a day; after longer more, as the root of the time",
+        ),
+    ] = _DEFAULT.max_jump_bps
 
     def guards(self) -> Guards:
         """The same for the planner."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -36,6 +38,22 @@ def location(name: str, *parts: str | int) -> str:
     for part in parts:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return f"{name}: {text}" if text else name
+
+
+@contextmanager
+def within(name: str, *parts: str | int, keys: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Errors of what stands in a table start with the table's place.
+
+    Args:
+        keys: of the file, by the path that an error names it with.
+    """
+    try:
+        yield
+    except InputError as error:
+        path = (keys or {}).get(error.path, error.path)
+        raise type(error)(
+            error.message, path=location(name, *parts, *([path] if path else [])), nearest=error.nearest
+        ) from None
 
 
 def _located(problem: Any, value: Any, name: str) -> InputError:

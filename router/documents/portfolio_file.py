@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+from router.documents.discipline_file import discipline_of
 from router.documents.files import read_document
-from router.documents.located import location, validate
+from router.documents.located import location, validate, within
+from router.documents.named_tokens import NamedTokens
 from router.documents.portfolio_models import PortfolioModel
 from router.errors import InputError
 from router.fixed_point import BPS, WAD
@@ -21,7 +24,6 @@ from router.strategy.triggers import Threshold, TriggerSpec
 from router.tokens import Address, Token, format_amount, parse_amount
 
 _GWEI_DECIMALS = 9
-PAIR = 2
 _WEIGHT_DECIMALS = 18
 
 
@@ -41,12 +43,17 @@ class Overrides:
 class PortfolioFile:
     """A portfolio as written, its form checked and its tokens not yet looked up.
 
+    Targets by a rule and forecasts are computed from the prices that the file names, as they were known at a
+    time: the snapshot's own, where `now` is None.
+
     Attributes:
         name: the file's name, which every error starts with.
+        folder: what paths in the file are relative to.
     """
 
     name: str
     model: PortfolioModel
+    folder: Path = Path()
 
     @property
     def owner(self) -> Address:
@@ -69,9 +76,8 @@ class PortfolioFile:
         """
         given = {name: getattr(overrides, name) for name in Overrides.__dataclass_fields__}
         update = {name: value for name, value in given.items() if value is not None}
-        return PortfolioFile(
-            self.name, validate(PortfolioModel, self.model.model_dump() | update, "overrides")
-        )
+        model = validate(PortfolioModel, self.model.model_dump() | update, "overrides")
+        return replace(self, model=model)
 
     def mentioned(self, snapshot: Snapshot) -> tuple[Address, ...]:
         """Every token of the targets, holdings, prices and cash flows, in the order of the file.
@@ -80,46 +86,41 @@ class PortfolioFile:
         """
         model = self.model
         tables: dict[str, Iterable[str]] = {
-            "targets": model.targets,
             "holdings": model.holdings or {},
             "prices": model.prices,
             "cash_flows": model.cash_flows,
         }
-        return tuple(
-            dict.fromkeys(
-                token.address
-                for table, keys in tables.items()
-                for _, token in self._named(table, keys, snapshot)
-            )
-        )
+        others = (self._names(snapshot).keys(table, keys) for table, keys in tables.items())
+        named = [*self._wanted(snapshot).values(), *(token for each in others for _, token in each)]
+        return tuple(dict.fromkeys(token.address for token in named))
 
-    def resolve(self, snapshot: Snapshot, balances: Mapping[Address, int] | None = None) -> Portfolio:
+    def resolve(
+        self,
+        snapshot: Snapshot,
+        balances: Mapping[Address, int] | None = None,
+        now: datetime | None = None,
+    ) -> Portfolio:
         """The portfolio in addresses and raw units.
 
         Args:
             balances: raw units by token, for a file without holdings; zero balances are left out.
+            now: when the targets of a rule are computed.
 
         Raises:
             InputError: names the field, e.g. ``portfolio.toml: targets.WETH``.
+            OutdatedPrices: a rule's prices that are too old.
         """
         model = self.model
         self._check_chain(snapshot)
-        allow = frozenset(self._tokens_of("allow_tokens", model.allow_tokens, snapshot))
-        deny = frozenset(self._tokens_of("deny_tokens", model.deny_tokens, snapshot))
-        targets = self._targets(snapshot)
-        for address, key in targets.items():
-            if key[1] and address in deny:
-                raise InputError("has a target and is denied", path=self._at("targets", key[0]))
-        if both := allow & deny:
-            names = ", ".join(sorted(snapshot.tokens[address].symbol for address in both))
-            raise InputError(f"also holds {names}, which allow_tokens lists", path=self._at("deny_tokens"))
-        return Portfolio(
+        allow = frozenset(self._names(snapshot).listed("allow_tokens", model.allow_tokens))
+        deny = frozenset(self._names(snapshot).listed("deny_tokens", model.deny_tokens))
+        portfolio = Portfolio(
             owner=model.owner,
             holdings=self._holdings(snapshot, balances),
-            targets_wad={address: weight for address, (_, weight) in targets.items()},
+            targets_wad={},
             prices={
                 token.address: model.prices[key]
-                for key, token in self._by_token("prices", model.prices, snapshot)
+                for key, token in self._names(snapshot).distinct("prices", model.prices)
             },
             tolerance_bps=model.tolerance_bps,
             max_slippage_bps=model.max_slippage_bps,
@@ -137,6 +138,16 @@ class PortfolioFile:
             max_arbitrage_bps=float(model.max_arbitrage_bps),
             guards=model.guards.guards(),
         )
+        wanted = self._wanted(snapshot)
+        weights, notes = self._weights(snapshot, portfolio, wanted, now)
+        for key, token in wanted.items():
+            if weights[key] and token.address in deny:
+                raise InputError("has a target and is denied", path=self._wanted_at(key))
+        if both := allow & deny:
+            names = ", ".join(sorted(snapshot.tokens[address].symbol for address in both))
+            raise InputError(f"also holds {names}, which allow_tokens lists", path=self._at("deny_tokens"))
+        targets = {token.address: weights[key] for key, token in wanted.items()}
+        return replace(portfolio, targets_wad=targets, notes=notes)
 
     def triggers(self, snapshot: Snapshot) -> TriggerSpec:
         """When to rebalance: the file's trigger, or else its tolerances as bands; with the file's gates.
@@ -158,55 +169,28 @@ class PortfolioFile:
         band = self.model.tolerance_bps / BPS
         return TriggerSpec(Threshold(DriftKind.ABSOLUTE, band, tuple(sorted(own.items()))), gates)
 
-    def discipline(self, snapshot: Snapshot) -> Discipline | None:
+    def discipline(self, snapshot: Snapshot, now: datetime | None = None) -> Discipline | None:
         """What drift costs the owner, by address; None where the file does not say.
 
+        Args:
+            now: when a forecast is made.
+
         Raises:
-            InputError: an unknown token, one under two names, or a correlation that no two tokens can have.
+            InputError: an unknown token, one under two names, a correlation that no two tokens can have, or
+                prices that nothing can be forecast from.
+            OutdatedPrices: a forecast's prices that are too old.
         """
         model = self.model.discipline
         if model is None:
             return None
-
-        def of(name: str, values: Mapping[str, str]) -> dict[Address, float]:
-            named = self._by_token(f"discipline.{name}", values, snapshot)
-            return {token.address: float(values[key]) for key, token in named}
-
-        return Discipline(
-            risk_aversion=float(model.risk_aversion),
-            horizon_days=float(model.horizon_days),
-            volatility=of("volatility", model.volatility),
-            correlation=self._correlation("correlation", model.correlation),
-            correlations=self._correlations(model.correlations, snapshot),
-            max_weight=of("max_weight", model.max_weight),
-        )
-
-    def _correlations(
-        self, entries: Mapping[str, str], snapshot: Snapshot
-    ) -> dict[frozenset[Address], float]:
-        found: dict[frozenset[Address], float] = {}
-        for key, text in entries.items():
-            path = self._at("discipline", "correlations", key)
-            pair = frozenset(snapshot.token(name, path).address for name in key.split("/"))
-            if len(pair) != PAIR or key.count("/") != 1:
-                raise InputError("should name two tokens: 'WETH/WBTC'", path=path)
-            if pair in found:
-                raise InputError("are two tokens named before", path=path)
-            found[pair] = self._correlation(f"correlations.{key}", text)
-        return found
-
-    def _correlation(self, key: str, text: str) -> float:
-        value = float(text)
-        if not -1 <= value <= 1:
-            raise InputError(f"should be from -1 to 1, is {text}", path=self._at("discipline", key))
-        return value
+        return discipline_of(model, self._names(snapshot), self.folder, now or _time_of(snapshot))
 
     def _banded(self, snapshot: Snapshot, table: str, keys: Iterable[str]) -> dict[str, Address]:
         model = self.model
-        found = {key: token.address for key, token in self._by_token(table, keys, snapshot)}
+        found = {key: token.address for key, token in self._names(snapshot).distinct(table, keys)}
         if model.holdings is not None:
-            names: dict[str, Iterable[str]] = {"targets": model.targets, "holdings": model.holdings}
-            known = {token.address for each in names for _, token in self._named(each, names[each], snapshot)}
+            held = (token for _, token in self._names(snapshot).keys("holdings", model.holdings))
+            known = {token.address for token in (*self._wanted(snapshot).values(), *held)}
             for key, address in found.items():
                 if address not in known:
                     raise InputError("is neither held nor wanted", path=self._at(table, key))
@@ -229,24 +213,62 @@ class PortfolioFile:
                     nearest=counted,
                 )
 
-    def _targets(self, snapshot: Snapshot) -> dict[Address, tuple[str, int]]:
-        """Key in the file and weight in 10**-18, by token."""
-        if not self.model.targets:
+    def _wanted(self, snapshot: Snapshot) -> dict[str, Token]:
+        """The tokens that have targets, by the names that the file gives them."""
+        found = {key: snapshot.token(key, self._wanted_at(key)) for key in self._wanted_keys()}
+        seen: dict[Address, str] = {}
+        for key, token in found.items():
+            if (first := seen.setdefault(token.address, key)) != key:
+                raise InputError(f"is the same token as {first}", path=self._wanted_at(key))
+        return found
+
+    def _wanted_keys(self) -> tuple[str, ...]:
+        rule = self.model.target_rule
+        if rule is None:
+            return tuple(self.model.targets or ())
+        return (*rule.columns, *([rule.cash_asset] if rule.cash_asset else []))
+
+    def _wanted_at(self, key: str) -> str:
+        rule = self.model.target_rule
+        if rule is None:
+            return self._at("targets", key)
+        return self._at("target_rule", *(["columns", key] if key in rule.columns else ["cash_asset"]))
+
+    def _weights(
+        self, snapshot: Snapshot, portfolio: Portfolio, wanted: Mapping[str, Token], now: datetime | None
+    ) -> tuple[dict[str, int], tuple[str, ...]]:
+        """Targets in 10**-18, by the names in the file, and where they come from."""
+        rule, texts = self.model.target_rule, self.model.targets or {}
+        notes: tuple[str, ...] = ()
+        if rule is not None:
+            from router.documents.portfolio_prices import (  # loads what prices need
+                KEYS,
+                present_weights,
+                ruled_targets,
+            )
+
+            current = None
+            if rule.max_step is not None:
+                at = self._at("target_rule", "max_step")
+                current = present_weights(snapshot, portfolio, wanted, at)
+            with within(self.name, "target_rule", keys=KEYS):
+                texts, notes = ruled_targets(rule, self.folder, now or _time_of(snapshot), current)
+        elif not texts:
             raise InputError("is empty", path=self._at("targets"))
-        weights: dict[Address, tuple[str, int]] = {}
-        for key, token in self._by_token("targets", self.model.targets, snapshot):
-            text, path = self.model.targets[key], self._at("targets", key)
+        weights: dict[str, int] = {}
+        for key, text in texts.items():
+            path = self._wanted_at(key)
             if text.startswith("-"):
                 raise InputError(f"weight {text} is negative", path=path)
             try:
-                weights[token.address] = (key, parse_amount(text, _WEIGHT_DECIMALS))
+                weights[key] = parse_amount(text, _WEIGHT_DECIMALS)
             except InputError:
                 raise InputError(f"weight {text} has more than 18 decimals", path=path) from None
-        if (total := sum(weight for _, weight in weights.values())) != WAD:
+        if (total := sum(weights.values())) != WAD:
             raise InputError(
                 f"weights sum to {format_amount(total, _WEIGHT_DECIMALS)}, not 1", path=self._at("targets")
             )
-        return weights
+        return weights, notes
 
     def _holdings(self, snapshot: Snapshot, balances: Mapping[Address, int] | None) -> dict[Address, int]:
         if self.model.holdings is None:
@@ -256,7 +278,7 @@ class PortfolioFile:
                 )
             return {address: raw for address, raw in balances.items() if raw}
         holdings: dict[Address, int] = {}
-        for key, token in self._named("holdings", self.model.holdings, snapshot):
+        for key, token in self._names(snapshot).keys("holdings", self.model.holdings):
             raw = self._held(key, self.model.holdings[key], token)
             holdings[token.address] = holdings.get(token.address, 0) + raw
         if not holdings and not any(Decimal(text) > 0 for text in self.model.cash_flows.values()):
@@ -278,7 +300,7 @@ class PortfolioFile:
     def _cash_flows(self, snapshot: Snapshot) -> dict[Address, int]:
         """Raw units by token, sign kept; a flow of nothing is left out."""
         flows: dict[Address, int] = {}
-        for key, token in self._by_token("cash_flows", self.model.cash_flows, snapshot):
+        for key, token in self._names(snapshot).distinct("cash_flows", self.model.cash_flows):
             text, path = self.model.cash_flows[key], self._at("cash_flows", key)
             raw = parse_amount(text.removeprefix("-"), token.decimals, path)
             if raw:
@@ -291,31 +313,15 @@ class PortfolioFile:
             token.address: TokenRule(
                 Trade(entries[key].trade), entries[key].tolerance_bps, entries[key].max_impact_bps
             )
-            for key, token in self._by_token("rules", entries, snapshot)
+            for key, token in self._names(snapshot).distinct("rules", entries)
         }
 
     def _gas_price_wei(self) -> int | None:
         text = self.model.gas_price_gwei
         return None if text is None else parse_amount(text, _GWEI_DECIMALS, self._at("gas_price_gwei"))
 
-    def _named(self, table: str, keys: Iterable[str], snapshot: Snapshot) -> list[tuple[str, Token]]:
-        """The tokens that a table's keys name."""
-        return [(key, snapshot.token(key, self._at(table, key))) for key in keys]
-
-    def _by_token(self, table: str, keys: Iterable[str], snapshot: Snapshot) -> list[tuple[str, Token]]:
-        """As `_named`; refuses one token under two names."""
-        found = self._named(table, keys, snapshot)
-        seen: dict[Address, str] = {}
-        for key, token in found:
-            if (first := seen.setdefault(token.address, key)) != key:
-                raise InputError(f"is the same token as {first}", path=self._at(table, key))
-        return found
-
-    def _tokens_of(self, table: str, names: Iterable[str], snapshot: Snapshot) -> list[Address]:
-        return [
-            snapshot.token(name, location(self.name, table, index)).address
-            for index, name in enumerate(names)
-        ]
+    def _names(self, snapshot: Snapshot) -> NamedTokens:
+        return NamedTokens(self.name, snapshot)
 
     def _at(self, *parts: str | int) -> str:
         return location(self.name, *parts)
@@ -333,7 +339,7 @@ def load_portfolio_file(path: Path | str) -> PortfolioFile:
         raise InputError(
             "is the zero address; set the account that holds the tokens", path=f"{path.name}: owner"
         )
-    return PortfolioFile(path.name, model)
+    return PortfolioFile(path.name, model, path.parent)
 
 
 def load_portfolio(
@@ -341,3 +347,7 @@ def load_portfolio(
 ) -> Portfolio:
     """The portfolio of a file, resolved against a snapshot; see `PortfolioFile.resolve`."""
     return load_portfolio_file(path).resolve(snapshot, balances)
+
+
+def _time_of(snapshot: Snapshot) -> datetime:
+    return datetime.fromtimestamp(snapshot.timestamp, UTC)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from router.documents.discipline_models import DisciplineModel
 from router.documents.fields import (
@@ -17,6 +18,7 @@ from router.documents.fields import (
     SignedText,
 )
 from router.documents.guard_models import GuardsTable
+from router.documents.targets_models import TargetRuleTable
 from router.documents.trigger_models import GatesTable, Trigger
 from router.portfolio import (
     DEFAULT_MAX_ARBITRAGE_BPS,
@@ -61,6 +63,10 @@ class RuleEntry(FileModel):
 class PortfolioModel(FileModel):
     """Who holds what, and what they want to hold. Tokens by address, or by unambiguous symbol."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["targets"]}, {"required": ["target_rule"]}]}
+    )
+
     schema_: Annotated[Literal["rebalance-portfolio/1"], Field(alias="schema")] = "rebalance-portfolio/1"
     chain_id: Annotated[int | None, Field(strict=True, gt=0)] = None
     owner: AddressText
@@ -76,7 +82,10 @@ class PortfolioModel(FileModel):
             "weights after it",
         ),
     ]
-    targets: Annotated[dict[str, SignedText], Field(description="weight by token; they sum to 1")]
+    targets: Annotated[dict[str, SignedText] | None, Field(description="weight by token; they sum to 1")] = (
+        None
+    )
+    target_rule: Annotated[TargetRuleTable | None, Field(description="in place of targets")] = None
     prices: Annotated[dict[str, PositiveText], Field(default_factory=dict, description="by token")]
     rules: Annotated[dict[str, RuleEntry], Field(default_factory=dict, description="by token")]
     landing: Literal["target", "band", "nearest"] = Landing.TARGET.value
@@ -100,3 +109,13 @@ class PortfolioModel(FileModel):
     discipline: Annotated[
         DisciplineModel | None, Field(description="without one, plans are made whatever they cost")
     ] = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.targets is None and self.target_rule is None:
+            raise PydanticCustomError("refused_key", "is missing", {"key": "targets"})
+        if self.targets is not None and self.target_rule is not None:
+            raise PydanticCustomError(
+                "refused_key", "is given beside targets; leave one out", {"key": "target_rule"}
+            )
+        return self

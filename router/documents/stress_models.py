@@ -32,9 +32,12 @@ class StressRow(FileModel):
         bool | None, Field(description="whether the plan made before keeps its bounds; null without one")
     ]
     broken_bound: Annotated[str, Field(description="why that plan would revert, which changes nothing")]
+    refused: Annotated[
+        tuple[str, ...], Field(description="what the owner's guards refuse of the way back")
+    ] = ()
     health_factor: Annotated[Number | None, Field(description="null without a debt")]
     verdict: Annotated[
-        Literal["liquidated", "unreachable", "costly", "drifted", "holds"],
+        Literal["liquidated", "unreachable", "refused", "costly", "drifted", "holds"],
         Field(description="the worst that is true"),
     ]
     reason: str

@@ -256,7 +256,7 @@ def _steepest(found: Solution) -> Floats:
         for reach in REACHES:
             prices = np.maximum(found.prices - reach * surplus, floor)
             prices = prices / np.dot(wanted, prices)
-            value = float(np.dot(held, prices) + most_profit(prices, arrays, 0.0))
+            value = float(np.dot(held, prices) + most_profit(prices, arrays, 0.0, False))
             if value < least:
                 best, least = prices, value
     return best
@@ -270,16 +270,18 @@ def _descent(market: Market, goal: Goal, start: Floats, ghost: float, last: floa
     return replace(found, value=float(np.dot(goal.held, prices) + found.profits.sum()))
 
 
-def bound(market: Market, held: Floats, prices: Floats, unit: float) -> float:
+def bound(market: Market, held: Floats, prices: Floats, unit: float, *, pairwise: bool = True) -> float:
     """No trade over these pools leaves more value than this, numeraire units, costs of pools deducted.
 
     Args:
         held: value by column.
         prices: any positive multiples of the reference prices, by column.
         unit: least that one unit of value costs at them.
+        pairwise: whether weighted pools trade in swaps of pairs, as programs do; jointly, as flows do, where
+            not.
     """
-    worth = float(np.dot(held, prices)) + float(most_profit(prices, market.arrays, unit))
-    return worth / unit * (1 + MARGIN)
+    profit = most_profit(prices, market.arrays, unit, pairwise)
+    return float(np.dot(held, prices) + profit) / unit * (1 + MARGIN)
 
 
 def unit_cost(ratios: Floats, least: Floats, most: Floats) -> float:

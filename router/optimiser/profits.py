@@ -8,9 +8,7 @@ import numpy as np
 
 from router.optimiser.compiled import compiled, inner
 from router.optimiser.kernels import MOST_TOKENS, Arrays, Floats, basin_level, basin_move, ladder_trade
-
-ROUND_OFF = 2e-14
-"""What a profit may be understated by, as a share of what is paid and received for it."""
+from router.optimiser.pairwise import ROUND_OFF, pairwise_profit
 
 
 @inner
@@ -47,16 +45,17 @@ def most_after_ticks(
 
 
 @compiled
-def most_profit(u: Floats, pools: Arrays, unit: float) -> float:
+def most_profit(u: Floats, pools: Arrays, unit: float, pairwise: bool) -> float:
     """The sum over all pools of profit less cost, where positive, never understated.
 
     Args:
         unit: value at u of one numeraire unit, in which costs are paid.
+        pairwise: whether basins trade in swaps of pairs, as programs do, not jointly, as the descent assumes.
     """
     sold, bought, keep, cap, cost = pools.sold, pools.bought, pools.keep, pools.cap, pools.cost
     floor, first, edges, liquidity = pools.floor, pools.first, pools.edges, pools.liquidity
     before, yielded, tick, sunk = pools.paid, pools.got, pools.tick, pools.sunk
-    total, depths = 0.0, np.empty(MOST_TOKENS)
+    total, depths, worths = 0.0, np.empty(MOST_TOKENS), np.empty(MOST_TOKENS)
     for k in range(len(sold)):
         u_in, u_out = u[sold[k]], u[bought[k]]
         if u_out * keep[k] > u_in * floor[k]:
@@ -83,13 +82,27 @@ def most_profit(u: Floats, pools: Arrays, unit: float) -> float:
         trades, level, slack = basin_level(begin, end, keeps[b], u, token, value, weight, low, high, depths)
         if not trades:
             continue
-        fee, size = log(keeps[b]), exp(level)
+        fee, size, taken = log(keeps[b]), exp(level), 0
         profit = size * slack
         for e in range(begin, end):
             worth, depth = u[token[e]] * value[e], depths[e - begin]
+            worths[e - begin] = worth
             down, up = level - depth, level + fee - depth
             change, _, paid = basin_move(level, fee, depth, low[e], high[e])
+            taken += change < 0
             gain = -worth * expm1(change) / (keeps[b] if paid else 1.0)
             profit += gain + ROUND_OFF * (abs(gain) + size * weight[e] * (abs(down) + abs(up)))
+        if pairwise and taken > 1:
+            count = end - begin
+            in_pairs = pairwise_profit(
+                keeps[b],
+                level,
+                worths[:count],
+                weight[begin:end],
+                low[begin:end],
+                high[begin:end],
+                depths[:count],
+            )
+            profit = min(profit, in_pairs)
         total += max(0.0, profit - costs[b] * unit)
     return total

@@ -223,7 +223,7 @@ def beyond_edges(pools: Arrays, k: int, u: Floats, surplus: Floats) -> None:
 def proven(pools: Arrays, held: Floats, wanted: Floats, u: Floats) -> float:
     """The bound that u proves, rounded up."""
     unit = dot(wanted, u)
-    return float((dot(held, u) + most_profit(u, pools, unit)) / unit * (1 + MARGIN))
+    return float((dot(held, u) + most_profit(u, pools, unit, False)) / unit * (1 + MARGIN))
 
 
 @compiled

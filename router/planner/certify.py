@@ -97,7 +97,9 @@ def certify(
     if not (np.isfinite([upper, net_bound, arbitrage]).all() and net > 0):
         return None
     gap = (net_bound / net - 1) * BPS
-    integers = (evidence.flows_net - base - ticks - net) / net * BPS
+    # The flows trade weighted pools jointly, which no program can: the bound knows.
+    flows_net = min(evidence.flows_net - base - ticks, net_bound - evidence.limits)
+    integers = (flows_net - net) / net * BPS
     bounds = evidence.limits / net * BPS
     return Certificate(
         upper_bound=upper,

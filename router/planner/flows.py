@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import expm1, inf, log1p
+from math import exp, expm1, inf, log1p
 
 import networkx as nx
 
@@ -50,48 +50,57 @@ def legs_of(solution: Solution) -> tuple[Leg, ...]:
 
 @dataclass(slots=True)
 class _Side:
-    """One token's part of a joint trade: what it moves in all and has moved so far, in weighted logarithms of
-    its balance."""
+    """One token's part of a joint trade: raw units; what it moves in all and has moved so far, in weighted
+    logarithms of its balance; what swaps so far would take of it, in parts of its balance."""
 
     token: Address
     balance: float
     weight: float
+    amount: float
     total: float
     moved: float = 0.0
+    needed: float = 0.0
 
     @property
     def left(self) -> float:
         return self.total - self.moved
 
-    def amount(self, sign: float, step: float) -> float:
-        """Raw units of the next `step`."""
-        before, after = sign * self.moved / self.weight, sign * (self.moved + step) / self.weight
-        return self.balance * abs(expm1(after) - expm1(before))
 
-
-def _pairs(pool: BalancerV2WeightedPool, tokens: Sequence[Address], trade: PoolTrade) -> Iterator[Leg]:
+def _pairs(pool: BalancerV2WeightedPool, tokens: Sequence[Address], trade: PoolTrade) -> list[Leg]:
     """The joint trade as swaps of pairs. In weighted logarithms of the balances what comes in equals what
-    goes out, and each swap moves some of one to the other, the largest first."""
+    goes out, and each swap moves some of one to the other, the largest first.
+
+    The fee of each swap stays in the pool, so that moving all would take more than comes in. What is short is
+    short of every swap alike.
+    """
     keep = 1 - pool.swap_fee_wad / WAD
     ins, outs = [], []
     for token, gain in zip(tokens, trade.gains, strict=True):
         place = pool.tokens.index(token)
         balance, weight = float(pool.balances[place]), pool.weights[place] / WAD
         if gain < 0:
-            ins.append(_Side(token, balance, weight, weight * log1p(-gain * keep / balance)))
+            ins.append(_Side(token, balance, weight, -gain, weight * log1p(-gain * keep / balance)))
         elif gain > 0:
-            outs.append(_Side(token, balance, weight, -weight * log1p(-gain / balance)))
+            outs.append(_Side(token, balance, weight, gain, -weight * log1p(-gain / balance)))
     for sides in (ins, outs):
         sides.sort(key=lambda side: (-side.total, side.token))
+    moves: list[tuple[_Side, _Side, float, float]] = []
     while ins and outs:
         source, sink = ins[0], outs[0]
         step = min(source.left, sink.left)
         if step > SHORT * source.total:
-            yield Leg(pool, source.token, sink.token, source.amount(1, step) / keep, sink.amount(-1, step))
+            needed = (1 + source.needed) * expm1(step / source.weight) / keep
+            received = sink.balance * exp(-sink.moved / sink.weight) * -expm1(-step / sink.weight)
+            moves.append((source, sink, needed, received))
+            source.needed += needed
         for sides, side in ((ins, source), (outs, sink)):
             side.moved += step
             if side.left <= SHORT * side.total:
                 sides.pop(0)
+    return [
+        Leg(pool, source.token, sink.token, source.amount * (needed / source.needed), received)
+        for source, sink, needed, received in moves
+    ]
 
 
 @dataclass(frozen=True, slots=True)

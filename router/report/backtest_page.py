@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from router.backtest import Result
-from router.documents.backtest_file import attribution_of
+from router.backtest.attribution import attribution_of
 from router.documents.backtest_models import SweepEntry
 from router.report.backtest_bars import (
     RETURN_PARTS,

@@ -1,8 +1,9 @@
 """Which assets to trade at all, where each costs gas of its own.
 
 Assets whose gas is more than what their absence loses are left out. Where few have gas of their own the rest
-is branch and bound over convex programs: what a trade of any of the undecided assets costs, their own
-gas left out, is a bound for every choice among them, and that trade, with all gas it takes, a candidate.
+is branch and bound over convex programs: each trade, with all gas it takes, is a candidate, and its cost
+without the gas of undecided assets, but with the lesser of that gas and what their absence loses, a bound for
+every choice among them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ MOST_SEARCHED = 8
 out, which takes a few programs."""
 MOST_PROGRAMS = 100
 """Solved in one search."""
+INEXACT = 1e-5
+"""Of the largest drift: how far a program's trade may be from the best one, where its precision is least."""
 LEAST_GAIN = 1e-12
 """Share of net asset value below which one choice is no better than another."""
 
@@ -101,31 +104,51 @@ def _losses(problem: TradeProblem, trade: Floats) -> Floats:
     return losses
 
 
+def _least_losses(problem: TradeProblem, trade: Floats) -> Floats:
+    """(assets,) of which the sum over any assets is no more than what a best trade loses where all of them
+    are left out of it, whatever the others do; 0 for assets without risk.
+
+    With H the pull, a trade t + x costs at least x' H x / 2 more than the best trade t, and H is no less than
+    the least eigenvalue of its correlations times its diagonal.
+    """
+    pulls, risky = np.diag(problem.pull), np.diag(problem.pull) > 0
+    if not risky.any():
+        return np.zeros(len(pulls))
+    scale = 1 / np.sqrt(pulls[risky])
+    correlations = problem.pull[np.ix_(risky, risky)] * np.outer(scale, scale)
+    least = max(float(np.linalg.eigvalsh(correlations)[0]), 0.0)
+    sizes = np.abs(trade) - INEXACT * np.abs(problem.deviations).max()
+    return np.asarray(least * pulls * np.maximum(sizes, 0.0) ** 2 / 2)
+
+
 def _search(problem: TradeProblem, first: Floats, best: Floats) -> Choice:
     """Best first; a node is (bound, order, assets ruled in, assets ruled out, its program's trade)."""
     least, order, solved = total_cost(problem, best), count(), 1
     none = np.zeros(len(first), dtype=np.bool_)
-    heap: list[tuple[float, int, Flags, Flags, Floats]] = [(-np.inf, next(order), none, none, first)]
+    heap: list[tuple[float, int, Flags, Flags, Floats]] = []
+
+    def add(ruled_in: Flags, ruled_out: Flags, trade: Floats) -> None:
+        own = problem.drift_cost(problem.weights + trade) + problem.cost.variable(trade)
+        due = np.where(ruled_in, problem.legs, np.minimum(problem.legs, _least_losses(problem, trade)))
+        heapq.heappush(heap, (own + float(due.sum()), next(order), ruled_in, ruled_out, trade))
+
+    add(none, none, first)
     while heap:
         bound, _, ruled_in, ruled_out, trade = heapq.heappop(heap)
         if bound >= least - LEAST_GAIN:
             break
-        # What is traded without being ruled in costs its gas: decide about the smallest of it.
-        open_legs = (trade != 0) & ~ruled_in & (problem.legs > 0)
-        if not open_legs.any():
+        # What is traded without being ruled in costs its gas: decide about what is most in doubt.
+        undecided = (trade != 0) & ~ruled_in & (problem.legs > 0)
+        if not undecided.any():
             continue
         if solved >= MOST_PROGRAMS:
             return Choice(best, proven=False)
-        asset = int(np.where(open_legs, np.abs(trade), np.inf).argmin())
         one = none.copy()
-        one[asset] = True
-        gas = float(problem.legs[ruled_in].sum())
-        own = problem.drift_cost(problem.weights + trade) + problem.cost.variable(trade)
-        with_it = own + gas + float(problem.legs[asset])
-        heapq.heappush(heap, (with_it, next(order), ruled_in | one, ruled_out, trade))
-        out = ruled_out | one
+        doubt = np.abs(_least_losses(problem, trade) - problem.legs)
+        one[np.where(undecided, doubt, np.inf).argmin()] = True
+        add(ruled_in | one, ruled_out, trade)
         try:
-            fewer = cheapest_trade(problem, ~out)
+            fewer = cheapest_trade(problem, ~(ruled_out | one))
         except InfeasibleWeights:
             continue
         solved += 1
@@ -134,6 +157,5 @@ def _search(problem: TradeProblem, first: Floats, best: Floats) -> Choice:
         found = total_cost(problem, fewer)
         if found < least - LEAST_GAIN:
             best, least = fewer, found
-        relaxed = problem.drift_cost(problem.weights + fewer) + problem.cost.variable(fewer) + gas
-        heapq.heappush(heap, (relaxed, next(order), ruled_in, out, fewer))
+        add(ruled_in, ruled_out | one, fewer)
     return Choice(best)

@@ -112,6 +112,27 @@ class CostCurve:
         return min(int(np.searchsorted(self.sizes, size, side="right")), len(self.slopes)) - 1
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Lines:
+    """The variable cost of each asset's change of weight: the greatest of its lines, slope x change + height.
+
+    Attributes:
+        asset: (lines,) place of the asset each belongs to, ascending.
+        buys: (lines,) whether it is of buying.
+        slope: (lines,) negative where it is of selling.
+        height: (lines,) at no change; not above 0.
+        size: (lines,) from which on it is the greatest, a share of net asset value.
+        first: (assets,) place of each asset's first line.
+    """
+
+    asset: npt.NDArray[np.intp]
+    buys: npt.NDArray[np.bool_]
+    slope: Floats
+    height: Floats
+    size: Floats
+    first: npt.NDArray[np.intp]
+
+
 @dataclass(frozen=True, eq=False)
 class MarketCost:
     """What it costs to change a portfolio's weights.
@@ -165,9 +186,28 @@ class MarketCost:
 
     def variable(self, trade: Floats) -> float:
         """Cost of a change of weights: fees, impact and premium, without the fixed part."""
-        sides = zip(trade.tolist(), self.buys, self.sells, strict=True)
-        curves = sum((buy if change > 0 else sell).at(abs(change)) for change, buy, sell in sides if change)
-        return float(curves) + self.premium(trade)
+        lines = self.lines
+        return float(np.maximum.reduceat(lines.slope * trade[lines.asset] + lines.height, lines.first).sum())
+
+    @cached_property
+    def lines(self) -> Lines:
+        """The variable cost of a change of weights, as a program takes it."""
+        curves = [each for pair in zip(self.buys, self.sells, strict=True) for each in pair]
+        counts = [len(curve.slopes) for curve in curves]
+        sides = np.repeat(np.arange(len(curves)), counts)
+        size = np.concatenate([curve.sizes[:count] for curve, count in zip(curves, counts, strict=True)])
+        cost = np.concatenate([curve.costs[:count] for curve, count in zip(curves, counts, strict=True)])
+        buys = sides % 2 == 0
+        slope = np.concatenate([curve.slopes for curve in curves]) + np.where(buys, 0.0, self.premium_rate)
+        first = np.cumsum([0, *counts[:-1]])[::2]
+        return Lines(
+            asset=sides // 2,
+            buys=buys,
+            slope=np.where(buys, slope, -slope),
+            height=cost - (slope - np.where(buys, 0.0, self.premium_rate)) * size,
+            size=size,
+            first=first,
+        )
 
     def gas(self, trade: Floats) -> float:
         """The fixed cost and that of each asset traded; 0 where nothing trades."""

@@ -23,6 +23,9 @@ DAYS: Final = 365.0
 LEAST_EIGENVALUE: Final = 1e-8
 """Of a correlation matrix, a share of its average: below it, two assets are one and weights are noise."""
 
+ROUNDING: Final = 1e-9
+"""How far below 0 rounding may take an eigenvalue of a covariance, as a share of its largest entry."""
+
 _RISKLESS: Final = 1e-12
 """A volatility per period below which returns are rounding."""
 
@@ -91,7 +94,35 @@ def covariance_of(
     return result
 
 
-def check_covariance(covariance: ArrayLike, assets: Sequence[str] = ()) -> Floats:
+def check_covariance(covariance: ArrayLike, size: int | None = None) -> Floats:
+    """A covariance that returns can have; riskless assets, and assets that are one, among them.
+
+    Args:
+        covariance: (n, n).
+        size: n, where it is known.
+
+    Returns:
+        The covariance as a symmetric array.
+
+    Raises:
+        NotFinite: NaN or infinity.
+        InputError: another shape, not symmetric, or a combination of assets with a variance below 0.
+    """
+    matrix = finite(covariance, "covariance", dimensions=2)
+    wanted = matrix.shape[0] if size is None else size
+    if matrix.shape != (wanted, wanted):
+        raise InputError(f"should be {wanted} x {wanted}, is {matrix.shape}", path="covariance")
+    scale = float(np.abs(matrix).max())
+    if not np.allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12 * scale):
+        raise InputError("should be symmetric", path="covariance")
+    matrix = (matrix + matrix.T) / 2
+    least = float(np.linalg.eigvalsh(matrix)[0])
+    if least < -ROUNDING * scale:
+        raise InputError(f"has the eigenvalue {least:.3g}: no returns vary like this", path="covariance")
+    return matrix
+
+
+def check_definite(covariance: ArrayLike, assets: Sequence[str] = ()) -> Floats:
     """A covariance that weights can be optimised on.
 
     Args:
@@ -103,14 +134,9 @@ def check_covariance(covariance: ArrayLike, assets: Sequence[str] = ()) -> Float
 
     Raises:
         SingularCovariance: a riskless asset, or assets that together are riskless; names them.
-        NotFinite: NaN or infinity.
-        InputError: not square, or not symmetric.
+        InputError, NotFinite: as `check_covariance`.
     """
-    matrix = finite(covariance, "covariance", dimensions=2)
-    if matrix.shape[0] != matrix.shape[1]:
-        raise InputError(f"should be square, has shape {matrix.shape}", path="covariance")
-    if not np.allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12 * np.abs(matrix).max()):
-        raise InputError("should be symmetric", path="covariance")
+    matrix = check_covariance(covariance)
     variances = np.diag(matrix)
     if (variances <= 0).any():
         place = int(np.argmin(variances))
@@ -126,7 +152,7 @@ def check_covariance(covariance: ArrayLike, assets: Sequence[str] = ()) -> Float
             f"{names} move together: least eigenvalue of the correlations {eigenvalues[0]:.3g}",
             path="covariance",
         )
-    return (matrix + matrix.T) / 2
+    return matrix
 
 
 def with_volatilities(covariance: ArrayLike, volatilities: ArrayLike) -> Floats:
@@ -157,14 +183,17 @@ def _estimate(rows: Floats, kind: CovarianceKind, half_life: float) -> Floats:
         return np.atleast_2d(np.cov(rows, rowvar=False))
     if kind is CovarianceKind.SHRUNK:
         from sklearn import config_context
-        from sklearn.covariance import ledoit_wolf
+        from sklearn.covariance import ledoit_wolf_shrinkage
 
-        deviations = rows.std(axis=0, ddof=1)
-        standardised = (rows - rows.mean(axis=0)) / deviations
+        sample = np.atleast_2d(np.cov(rows, rowvar=False))
+        variances = np.diag(sample)
+        standardised = (rows - rows.mean(axis=0)) / np.sqrt(variances)
         with config_context(assume_finite=True, skip_parameter_validation=True):  # checked above
-            correlations, _ = ledoit_wolf(standardised, assume_centered=True)
-        # Of standardised rows the variances are all (rows - 1) / rows; shrinking leaves them equal.
-        return np.asarray(correlations / correlations[0, 0] * np.outer(deviations, deviations))
+            shrinkage = ledoit_wolf_shrinkage(standardised, assume_centered=True)
+        # Standardised rows have one variance for all, which is what they are shrunk to.
+        shrunk = (1 - shrinkage) * sample
+        np.fill_diagonal(shrunk, variances)
+        return np.asarray(shrunk)
     from skfolio.moments import EWCovariance, RegimeAdjustedEWCovariance
 
     estimators = {

@@ -17,6 +17,19 @@ MOST_NEGATIVE = 1e-10
 """How negative an eigenvalue of a correlation matrix may be for rounding's sake."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Past:
+    """Recorded returns that a forecast was made from.
+
+    Attributes:
+        returns: (rows, tokens), simple, oldest first.
+    """
+
+    tokens: tuple[Address, ...]
+    returns: Floats
+    periods_per_year: float
+
+
 @dataclass(frozen=True, slots=True)
 class Discipline:
     """Tracking error against cost.
@@ -27,6 +40,8 @@ class Discipline:
         volatility: annual, a share of 1, by token.
         correlation: of every two tokens that `correlations` does not name.
         max_weight: the most of a token that a landing part of the way may hold, by token.
+        notes: sentences for people on where the figures come from.
+        past: what they were forecast from; None where they were given.
     """
 
     risk_aversion: float
@@ -35,6 +50,8 @@ class Discipline:
     correlation: float = 0.0
     correlations: Mapping[frozenset[Address], float] = field(default_factory=dict)
     max_weight: Mapping[Address, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    past: Past | None = field(default=None, compare=False)
 
     @property
     def horizon_years(self) -> float:

@@ -23,14 +23,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from router.errors import InputError
+from router.strategy.covariance import check_covariance
 
 Array = NDArray[np.float64]
 
 _SUM_TOLERANCE = 1e-6
 """How far weights may sum from 1: floating error passes, percent and forgotten cash don't."""
-
-_ROUNDING = 1e-12
-"""Of the largest variance that deviations could have: how far below zero floating error may take theirs."""
 
 
 class DriftKind(StrEnum):
@@ -52,13 +50,13 @@ def distance(kind: DriftKind, deviations: Array, targets: Array, covariance: Arr
     Args:
         deviations: weights less targets, shape (..., n).
         targets: shape (n,) or (..., n).
-        covariance: annual, (n, n); for the tracking error alone.
+        covariance: annual, (n, n), positive semidefinite; for the tracking error alone.
 
     Returns:
         shape (...): a share of NAV, or of the target where relative.
 
     Raises:
-        InputError: a tracking error without a covariance, or a covariance that makes one imaginary.
+        InputError: a tracking error without a covariance.
     """
     result: Array
     match kind:
@@ -80,10 +78,7 @@ def distance(kind: DriftKind, deviations: Array, targets: Array, covariance: Arr
 def _variance(deviations: Array, covariance: Array) -> Array:
     exposures = (deviations[..., None, :] * covariance).sum(axis=-1)
     variance: Array = (deviations * exposures).sum(axis=-1)
-    rounding = _ROUNDING * np.square(np.abs(deviations).sum(axis=-1)) * np.abs(covariance).max()
-    if np.any(variance < -rounding):
-        raise InputError("should be positive semidefinite", path="covariance")
-    return np.maximum(variance, 0.0)
+    return np.maximum(variance, 0.0)  # rounding can take it below
 
 
 def relative_drifts(deviations: Array, targets: Array) -> Array:
@@ -171,19 +166,20 @@ def drift_of(
     """The drift of weights from targets, both (n,) and summing to 1.
 
     Args:
-        covariance: annual, (n, n), symmetric.
+        covariance: annual, (n, n).
         nav: value of the portfolio in the numeraire.
 
     Raises:
-        InputError: shapes that don't match, a figure that is not finite, weights that don't sum to 1, or a
-            NAV that is not positive.
+        InputError: shapes that don't match, a figure that is not finite, weights that don't sum to 1, a
+            covariance that no returns have, or a NAV that is not positive.
     """
     held, wanted = _shares(weights, "weights"), _shares(targets, "targets")
     if held.shape != wanted.shape:
         raise InputError(f"has {held.size} entries, targets have {wanted.size}", path="weights")
     if nav is not None and not (np.isfinite(nav) and nav > 0):
         raise InputError(f"should be a positive amount, is {nav}", path="nav")
-    return Drift(held - wanted, wanted, _covariance(covariance, held.size), nav)
+    checked = None if covariance is None else check_covariance(covariance, held.size)
+    return Drift(held - wanted, wanted, checked, nav)
 
 
 def _shares(values: ArrayLike, path: str) -> Array:
@@ -196,14 +192,3 @@ def _shares(values: ArrayLike, path: str) -> Array:
     if not abs(total - 1) <= _SUM_TOLERANCE:
         raise InputError(f"should sum to 1, sums to {total:.9g}", path=path)
     return shares
-
-
-def _covariance(values: ArrayLike | None, size: int) -> Array | None:
-    if values is None:
-        return None
-    covariance = np.asarray(values, dtype=np.float64)
-    if covariance.shape != (size, size):
-        raise InputError(f"should be {size} by {size}, has shape {covariance.shape}", path="covariance")
-    if not np.isfinite(covariance).all():
-        raise InputError("has a figure that is not finite", path="covariance")
-    return covariance

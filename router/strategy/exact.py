@@ -1,8 +1,8 @@
 """Frozen dataclasses as JSON and back, bit for bit.
 
 Floats are hexadecimal text, ints decimal text, times ISO text in UTC to the microsecond, durations whole
-microseconds as decimal text; every object carries the name of its class under `kind`. Equal values give equal
-text, whatever reads and writes it between.
+microseconds as decimal text, columns of an array lists of floats; every object carries the name of its class
+under `kind`. Equal values give equal text, whatever reads and writes it between.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import dataclasses
 import hashlib
 import json
 import types
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
+from operator import eq
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from router.errors import InputError, nearest
 
@@ -43,6 +47,8 @@ def encode(hint: Any, value: Any) -> Any:
         return {_KIND: type(value).__name__} | {
             name: encode(each, getattr(value, name)) for name, each in hints.items()
         }
+    if isinstance(value, np.ndarray):
+        return [encode(float, item) for item in value.tolist()]
     if isinstance(value, tuple):
         return [encode(each, item) for each, item in zip(_items(hint, len(value)), value, strict=True)]
     if isinstance(value, datetime):
@@ -66,6 +72,28 @@ def decode(hint: type[T], plain: Any, path: str) -> T:
     return value
 
 
+def differences(
+    recorded: Any, replayed: Any, path: str, same: Callable[[Any, Any], bool] = eq
+) -> tuple[str, ...]:
+    """Where two values differ in their JSON form: ``path.of[0]: recorded 'a', replayed 'b'``.
+
+    Args:
+        same: of two that are not both objects, nor both lists of one length.
+    """
+    if isinstance(recorded, dict) and isinstance(replayed, dict):
+        keys = sorted(recorded.keys() | replayed.keys())
+        pairs = [(f"{path}.{key}", recorded.get(key), replayed.get(key)) for key in keys]
+    elif isinstance(recorded, list) and isinstance(replayed, list) and len(recorded) == len(replayed):
+        pairs = [
+            (f"{path}[{index}]", *pair) for index, pair in enumerate(zip(recorded, replayed, strict=True))
+        ]
+    elif same(recorded, replayed):
+        return ()
+    else:
+        return (f"{path}: recorded {recorded!r}, replayed {replayed!r}",)
+    return tuple(found for where, old, new in pairs for found in differences(old, new, where, same))
+
+
 def _decode(hint: Any, plain: Any, path: str) -> Any:
     choices = _alternatives(hint)
     if plain is None:
@@ -76,6 +104,8 @@ def _decode(hint: Any, plain: Any, path: str) -> Any:
     classes = {_name(each): each for each in choices if dataclasses.is_dataclass(each)}
     if classes:
         return _decode_object(classes, plain, path)
+    if get_origin(choices[0]) is np.ndarray:
+        return np.array(_decode(tuple[float, ...], plain, path), dtype=np.float64)
     if get_origin(choices[0]) is tuple:
         if not isinstance(plain, list):
             raise InputError("should be a list", path=path)

@@ -1,9 +1,10 @@
 """Which prices may be traded on: readings of several sources in, one price per token out, or a refusal.
 
 A reading counts when it is a positive number, not from the future, and not older than its feed's heartbeat
-allows. Enough sources must be left, none of them far from their median, and the median must not have jumped
-from the price last accepted; on a rollup the sequencer must have been up for a while, as feeds there stand
-still while it is down. Whatever fails is a `BrokenMarket` error with its figures.
+allows. Enough sources must be left, none of them far from their median, and the median must not be further
+from the price last accepted than the time since then explains; on a rollup the sequencer must have been up
+for a while, as feeds there stand still while it is down. Whatever fails is a `BrokenMarket` error with its
+figures.
 
 `check_prices` raises it, unless the operator says to trade all the same: then every fault is part of the
 answer, for the journal. No flag makes a price where there is none.
@@ -15,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import isfinite
+from math import expm1, isfinite, log, log1p, sqrt
 from statistics import median
 from typing import Any
 
@@ -33,6 +34,8 @@ from router.fixed_point import BPS
 
 DAILY_HEARTBEAT = timedelta(hours=25)
 """The slowest feeds are written every 24 hours, whatever the price does; an hour for the block to come."""
+_FAR = 600.0
+"""Of log prices: what is further apart is told as this far, so that the figure is a number."""
 OVERRULED = "trades into a broken market, as told: "
 """How the sentence begins that names a refusal that was overruled."""
 
@@ -70,8 +73,9 @@ class FeedLimits:
         heartbeats: by (source, token), in place of max_age.
         min_sources: usable readings of each token.
         max_deviation_bps: of a source from the median of all.
-        max_jump_bps: of the median from the price last accepted.
-        jump_window: an accepted price older than this is no measure any more.
+        max_jump_bps: of the larger over the smaller of the median and the price last accepted, within
+            jump_window; after longer, as far as a random walk gets: in logs, times the root of how many
+            windows have passed.
         sequencer_grace: how long a sequencer must have been up.
 
     Raises:
@@ -82,7 +86,7 @@ class FeedLimits:
     heartbeats: Mapping[tuple[str, str], timedelta] = field(default_factory=dict)
     min_sources: int = 2
     max_deviation_bps: float = 200.0
-    max_jump_bps: float = 2_000.0
+    max_jump_bps: float = 3_000.0
     jump_window: timedelta = timedelta(days=1)
     sequencer_grace: timedelta = timedelta(hours=1)
 
@@ -91,6 +95,8 @@ class FeedLimits:
             limit = getattr(self, name)
             if not limit >= 0:
                 raise InputError(f"should not be negative, is {limit}", path=name)
+        if self.jump_window <= timedelta():
+            raise InputError(f"should be a time, is {self.jump_window}", path="jump_window")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,17 +189,27 @@ def find_disagreement(readings: Sequence[PriceReading], max_deviation_bps: float
     )
 
 
-def find_jump(token: str, price: float, last_accepted: float, max_jump_bps: float) -> PriceJumped | None:
-    """A price far from the one last accepted, in bp of that."""
-    jump = abs(price / last_accepted - 1) * BPS
-    if jump <= max_jump_bps:
+def find_jump(
+    token: str, price: float, last_accepted: float, max_jump_bps: float, windows: float = 1.0
+) -> PriceJumped | None:
+    """A price far from the one last accepted: by how much the larger of the two is above the smaller, so that
+    a half and a double are as far.
+
+    Args:
+        max_jump_bps: within one window.
+        windows: how many have passed; less than one counts as one.
+    """
+    most = log1p(max_jump_bps / BPS) * sqrt(max(windows, 1.0))
+    jump = abs(log(price) - log(last_accepted))
+    if jump <= most:
         return None
+    found, limit = (expm1(min(each, _FAR)) * BPS for each in (jump, most))
     return PriceJumped(
-        f"the price of {token} is {price:.9g}, {jump:.0f} bp from the {last_accepted:.9g} last accepted, and "
-        f"{max_jump_bps:g} are allowed",
+        f"the price of {token} is {price:.9g}, and {last_accepted:.9g} was last accepted: one is {found:.0f} "
+        f"bp above the other, and {limit:.0f} are allowed",
         token=token,
-        found=jump,
-        limit=max_jump_bps,
+        found=found,
+        limit=limit,
     )
 
 
@@ -297,9 +313,8 @@ def _find_jump_since(
     _require_zone(last.updated_at, f"last_accepted.{token}.updated_at")
     if not (isfinite(last.price) and last.price > 0):
         raise InputError(f"should be a positive number, is {last.price}", path=f"last_accepted.{token}.price")
-    if now - last.updated_at > limits.jump_window:
-        return None
-    return find_jump(token, price, last.price, limits.max_jump_bps)
+    windows = abs(now - last.updated_at) / limits.jump_window
+    return find_jump(token, price, last.price, limits.max_jump_bps, windows)
 
 
 def _by_token(readings: Sequence[PriceReading]) -> dict[str, list[PriceReading]]:

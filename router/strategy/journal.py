@@ -1,8 +1,10 @@
 """One tick of a trigger as text that proves itself: all that went in, all that came out, bit for bit.
 
 A record holds the conditions, the state before, the observation and the time, and the decision and state
-after. `replay` runs the machine on the first four and compares. Calendars depend on time zone rules, which
-governments change: a replay under other rules names the slot that moved.
+after; where a trade was weighed, also by what and with which result. `replay` runs machine and weighing on
+what went in and compares. Calendars depend on time zone rules, which governments change: a replay under other
+rules names the slot that moved. It also holds the prices that the look rests on, for the next one to be held
+against; they decide nothing here.
 
 How a rebalance ended is a record too, so that a journal's last line always holds the state to go on from.
 """
@@ -10,18 +12,21 @@ How a rebalance ended is a record too, so that a journal's last line always hold
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from router.errors import InputError
-from router.strategy.exact import decode, digest_of, encode, text_of
+from router.strategy.exact import decode, differences, digest_of, encode, text_of
 from router.strategy.machine import advance
 from router.strategy.observation import Observation
 from router.strategy.schedule import utc
 from router.strategy.state import TriggerDecision, TriggerState, completed, declined, failed
 from router.strategy.triggers import TriggerSpec
+from router.strategy.weighing import Ruling, Weighing, rule, rulings_differ
 
 
 class _Line:
@@ -29,6 +34,8 @@ class _Line:
 
     __slots__ = ()
     SCHEMA: ClassVar[str]
+    EARLIER: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
+    """Versions that are still read, each with what it does not hold."""
 
     def to_text(self) -> str:
         plain = encode(type(self), self)
@@ -41,24 +48,61 @@ class _Line:
         Raises:
             InputError: of another version, altered, or no record at all; says where.
         """
+        record, altered = cls.of_any_text(text)
+        if altered:
+            raise InputError(altered, path="digest")
+        return record
+
+    @classmethod
+    def of_any_text(cls, text: str) -> tuple[Self, str]:
+        """The record that a text holds, and how its digest differs: empty for what `to_text` wrote.
+
+        Raises:
+            InputError: of another version, or no record at all; says where.
+        """
         try:
             document = json.loads(text)
         except ValueError as error:
             raise InputError(f"is no JSON: {error}", path="record") from None
         if not isinstance(document, dict) or document.keys() != {"schema", "digest", "record"}:
             raise InputError("should hold schema, digest and record", path="record")
-        if document["schema"] != cls.SCHEMA:
-            raise InputError(f"should be {cls.SCHEMA!r}, is {document['schema']!r}", path="schema")
-        if (found := digest_of(document["record"])) != document["digest"]:
-            raise InputError(f"is {document['digest']!r}, the record's is {found}", path="digest")
-        return decode(cls, document["record"], "record")
+        schema, plain = document["schema"], document["record"]
+        if schema != cls.SCHEMA and schema not in cls.EARLIER:
+            raise InputError(f"should be {cls.SCHEMA!r}, is {schema!r}", path="schema")
+        found = digest_of(plain)
+        altered = "" if found == document["digest"] else f"is {document['digest']!r}, the record's is {found}"
+        if isinstance(plain, dict):
+            plain = {**cls.EARLIER.get(schema, {}), **plain}
+        return decode(cls, plain, "record"), altered
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Prices that a look rests on, after the owner's guards passed them or were overruled.
+
+    Attributes:
+        prices: numeraire per whole token, in the order of the look's assets.
+        overruled: what guards refused, and the operator did not.
+    """
+
+    numeraire: str
+    prices: tuple[float, ...]
+    overruled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Record(_Line):
-    """One tick: what went in, and what came out."""
+    """One tick: what went in, and what came out.
 
-    SCHEMA: ClassVar[str] = "rebalance-trigger-record/1"
+    Attributes:
+        weighing: None where no trade was weighed.
+        accepted: None where nobody held the prices to anything.
+    """
+
+    SCHEMA: ClassVar[str] = "rebalance-trigger-record/2"
+    EARLIER: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {"rebalance-trigger-record/1": {"weighing": None, "accepted": None}}
+    )
 
     spec: TriggerSpec
     before: TriggerState | None
@@ -66,6 +110,13 @@ class Record(_Line):
     now: datetime
     decision: TriggerDecision
     after: TriggerState
+    weighing: Weighing | None = None
+    accepted: Accepted | None = None
+
+    def __post_init__(self) -> None:
+        if self.accepted is not None and len(self.accepted.prices) != len(self.observation.assets):
+            found, assets = len(self.accepted.prices), len(self.observation.assets)
+            raise InputError(f"has {found} entries for {assets} assets", path="accepted.prices")
 
 
 class Ending(StrEnum):
@@ -91,16 +142,20 @@ class End(_Line):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What the machine made of a record's input now.
+    """What a record's input gives now.
 
     Attributes:
         decision: None of an end.
+        ruling: None where no trade was weighed.
+        to_the_bit: whether that weighing's figures had to be the same bits.
         differences: where that isn't what was recorded, e.g.
             ``decision.reasons[0]: recorded 'cooldown', replayed 'fired'``.
     """
 
     decision: TriggerDecision | None
     after: TriggerState
+    ruling: Ruling | None
+    to_the_bit: bool
     differences: tuple[str, ...]
 
 
@@ -130,33 +185,35 @@ def end(ending: Ending, before: TriggerState, at: datetime) -> End:
     return End(ending, before, utc(at, "at"), after)
 
 
-def replay(record: Record | End) -> Replay:
-    """The same step again."""
+def replay(record: Record | End, solver: tuple[str, ...] = ()) -> Replay:
+    """The same step again.
+
+    Args:
+        solver: program, libraries and machine of this replay, as a weighing names its own. Where those
+            differ, its figures may by `weighing.SAME`.
+
+    Raises:
+        InputError: a weighing that can't be made here, or of figures that no look has.
+    """
     if isinstance(record, End):
         after = end(record.ending, record.before, record.at).after
-        return Replay(None, after, tuple(_states_differ(record.after, after)))
+        return Replay(None, after, None, True, _states_differ(record.after, after))
     decision, after = advance(record.spec, record.before, record.observation, record.now)
-    found = [
-        *_differences(
-            encode(TriggerDecision, record.decision), encode(TriggerDecision, decision), "decision"
-        ),
+    found = (
+        *differences(encode(TriggerDecision, record.decision), encode(TriggerDecision, decision), "decision"),
         *_states_differ(record.after, after),
-    ]
-    return Replay(decision, after, tuple(found))
+    )
+    weighed = record.weighing
+    if weighed is None:
+        return Replay(decision, after, None, True, found)
+    try:
+        ruling = rule(weighed.terms, record.observation)
+    except InputError as error:
+        raise InputError(error.message, path=f"record.weighing.{error.path}") from None
+    to_the_bit = weighed.solver == solver
+    apart = rulings_differ(weighed.ruling, ruling, to_the_bit=to_the_bit)
+    return Replay(decision, after, ruling, to_the_bit, (*found, *apart))
 
 
-def _states_differ(recorded: TriggerState, replayed: TriggerState) -> list[str]:
-    return _differences(encode(TriggerState, recorded), encode(TriggerState, replayed), "after")
-
-
-def _differences(recorded: Any, replayed: Any, path: str) -> list[str]:
-    if isinstance(recorded, dict) and isinstance(replayed, dict):
-        keys = sorted(recorded.keys() | replayed.keys())
-        pairs = [(f"{path}.{key}".lstrip("."), recorded.get(key), replayed.get(key)) for key in keys]
-    elif isinstance(recorded, list) and isinstance(replayed, list) and len(recorded) == len(replayed):
-        pairs = [
-            (f"{path}[{index}]", *pair) for index, pair in enumerate(zip(recorded, replayed, strict=True))
-        ]
-    else:
-        return [] if recorded == replayed else [f"{path}: recorded {recorded!r}, replayed {replayed!r}"]
-    return [each for where, old, new in pairs for each in _differences(old, new, where)]
+def _states_differ(recorded: TriggerState, replayed: TriggerState) -> tuple[str, ...]:
+    return differences(encode(TriggerState, recorded), encode(TriggerState, replayed), "after")

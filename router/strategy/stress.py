@@ -28,6 +28,8 @@ class StressVerdict(StrEnum):
     """The health factor is below 1."""
     UNREACHABLE = "unreachable"
     """No trade reaches the target any more."""
+    REFUSED = "refused"
+    """The owner's guards refuse the trade that goes back to the target."""
     COSTLY = "costly"
     """Going back to the target takes more than allowed."""
     DRIFTED = "drifted"
@@ -50,6 +52,7 @@ class Stressed:
         plan_holds: whether the plan made before still runs within its bounds; None without a plan. One that
             does not reverts and changes nothing.
         broken_bound: why it would revert; "" elsewhere.
+        refused: what the owner's guards refuse of the way back; empty where nothing.
         health_factor: None without a debt.
         reason: the verdict in words.
     """
@@ -65,6 +68,7 @@ class Stressed:
     cost_share: float | None
     plan_holds: bool | None
     broken_bound: str
+    refused: tuple[str, ...]
     health_factor: float | None
     verdict: StressVerdict
     reason: str
@@ -93,6 +97,7 @@ def stress(
     covariance: ArrayLike | None = None,
     classes: Mapping[str, str] | None = None,
     cost_to_target: Callable[[Scenario], float] | None = None,
+    find_refusals: Callable[[Scenario], Sequence[str]] | None = None,
     find_broken_bound: Callable[[Scenario], str] | None = None,
     debt: Debt | None = None,
 ) -> tuple[Stressed, ...]:
@@ -107,6 +112,7 @@ def stress(
         classes: of assets, for scenarios that speak of those.
         cost_to_target: numeraire, of the trade that the stressed portfolio would make in the stressed market;
             an Infeasible, PoolError or GuardRefused of its becomes the verdict, NothingToDo costs nothing.
+        find_refusals: what guards refuse of that trade; asked only where it has a cost.
         find_broken_bound: why the plan made before the stress would revert; "" where it runs.
         debt: with collateral among any assets that the scenarios know.
 
@@ -130,9 +136,10 @@ def stress(
         off = drift.of(DriftKind.ABSOLUTE)
         health = None if debt is None else _health(debt, scenario, classes)
         cost, refusal = (None, "") if cost_to_target is None else _cost(cost_to_target, scenario)
+        faults = () if cost is None or find_refusals is None else tuple(find_refusals(scenario))
         broken = None if find_broken_bound is None else find_broken_bound(scenario)
         share = None if cost is None else cost / total
-        verdict, reason = _judge(health, refusal, share, max_cost, off, tolerance)
+        verdict, reason = _judge(health, refusal, faults, share, max_cost, off, tolerance)
         rows.append(
             Stressed(
                 scenario=scenario.name,
@@ -146,6 +153,7 @@ def stress(
                 cost_share=share,
                 plan_holds=None if broken is None else not broken,
                 broken_bound=broken or "",
+                refused=faults,
                 health_factor=health,
                 verdict=verdict,
                 reason=reason,
@@ -173,12 +181,20 @@ def _cost(ask: Callable[[Scenario], float], scenario: Scenario) -> tuple[float |
 
 
 def _judge(
-    health: float | None, refusal: str, share: float | None, max_cost: float, off: float, tolerance: float
+    health: float | None,
+    refusal: str,
+    faults: Sequence[str],
+    share: float | None,
+    max_cost: float,
+    off: float,
+    tolerance: float,
 ) -> tuple[StressVerdict, str]:
     if health is not None and health < 1:
         return StressVerdict.LIQUIDATED, f"the health factor is {health:.4f}"
     if refusal:
         return StressVerdict.UNREACHABLE, refusal
+    if faults:
+        return StressVerdict.REFUSED, "; ".join(faults)
     if share is not None and share > max_cost:
         return (
             StressVerdict.COSTLY,

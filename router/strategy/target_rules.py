@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from router.errors import InputError, nearest
+from router.fixed_point import apportioned
 from router.strategy.covariance import check_returns
 from router.strategy.guards import GuardRails, check_weights, finite
 from router.strategy.targets import RISK_RULES, market_cap, minimum_variance
@@ -174,15 +175,16 @@ def exact_weights(
         raise InputError(f"should be from 1 to {_MOST_PLACES}, is {places}", path="places")
     low, high = _room(held, rails or GuardRails(), current)
     for digits in range(places, _MOST_PLACES + 1):
-        unit = Decimal(1).scaleb(-digits)
-        rounded = [Decimal(value).quantize(unit) for value in held.tolist()]
-        rest = 1 - sum(rounded)
         for place in np.argsort(-held, kind="stable").tolist():
-            tried = [value + rest * (index == place) for index, value in enumerate(rounded)]
+            tried = _decimals(held, digits, place)
             if all(low[i] <= value <= high[i] for i, value in enumerate(tried)):
-                return tuple(tried)
-    largest = int(np.argmax(held))
-    return tuple(value + rest * (index == largest) for index, value in enumerate(rounded))
+                return tried
+    return _decimals(held, _MOST_PLACES)
+
+
+def _decimals(weights: Floats, places: int, rest: int | None = None) -> tuple[Decimal, ...]:
+    units = apportioned(weights.tolist(), 10**places, rest)
+    return tuple(Decimal(each).scaleb(-places) for each in units)
 
 
 def _base(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from router.errors import InputError, SingularCovariance
-from router.strategy.covariance import check_covariance
+from router.strategy.covariance import check_definite
 from router.strategy.guards import GuardRails, check_weights, finite, project
 
 Floats = NDArray[np.float64]
@@ -181,7 +181,7 @@ def _over_risky(covariance: ArrayLike, riskless: float, rule: Callable[[Floats],
     weights = np.where(calm, riskless / max(calm.sum(), 1), 0.0)
     if riskless < 1:
         risky = np.flatnonzero(~calm)
-        weights[risky] = (1 - riskless) * rule(check_covariance(matrix[np.ix_(risky, risky)]))
+        weights[risky] = (1 - riskless) * rule(check_definite(matrix[np.ix_(risky, risky)]))
     return weights
 
 

@@ -10,7 +10,7 @@ smaller objective (tracking-error penalty and cost) is advice other than `go` gi
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,9 @@ MEMORY: Final = 60
 
 AGES: Final = (5, 10, 20, 40)
 """How long ago the portfolios that it learns from were on target."""
+
+LIKELY: Final = 0.5
+"""The probability beyond which the model would wait."""
 
 _TINY: Final = 1e-18
 
@@ -137,6 +140,11 @@ class Advice:
     probability: float | None
     score: TimingScore
 
+    @property
+    def likely(self) -> bool:
+        """Whether the model thinks that waiting pays, on or off."""
+        return self.probability is not None and self.probability > LIKELY
+
 
 @dataclass(eq=False)
 class _Shadow:
@@ -206,9 +214,9 @@ class Timing:
         score = self.score
         if not self.rule.fires(held):
             return Advice(wait=False, probability=None, score=score)
-        probability = self._probability(held)
-        likely = probability is not None and probability > 0.5
-        return Advice(likely and score.active and waited < self.rule.patience, probability, score)
+        advised = Advice(wait=False, probability=self._probability(held), score=score)
+        wait = advised.likely and score.active and waited < self.rule.patience
+        return replace(advised, wait=wait)
 
     def _walk(self, shadow: _Shadow, row: Floats, advised: bool) -> None:
         """One row of a portfolio: its tracking error, then its trade, if any."""
@@ -221,7 +229,7 @@ class Timing:
         if rule.fires(shadow.weights):
             if advised and shadow.waited < rule.patience:
                 probability = self._probability(shadow.weights)
-                wait = probability is not None and probability > 0.5
+                wait = probability is not None and probability > LIKELY
             if not wait:
                 objective += float(np.abs(shadow.weights - rule.targets) @ rule.rates) + rule.fixed
                 shadow.weights = rule.targets.copy()

@@ -11,12 +11,11 @@ import numpy as np
 
 from router.errors import InfeasibleWeights, InputError
 from router.strategy.costs import Floats, MarketCost
-from router.strategy.guards import check_weights, finite
+from router.strategy.covariance import check_covariance
+from router.strategy.guards import check_weights
 
 ROUNDING = 1e-9
 """Share of net asset value below which a difference of weights is none."""
-LEAST_EIGENVALUE = -1e-9
-"""How negative an eigenvalue of a covariance may be for rounding's sake, as a share of the largest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +110,7 @@ def trade_problem(
     return TradeProblem(
         checked[0],
         checked[1],
-        pull=risk_aversion * horizon_years * _covariance(covariance, count),
+        pull=risk_aversion * horizon_years * check_covariance(covariance, count),
         cost=cost,
         floors=least,
         caps=most,
@@ -128,18 +127,3 @@ def _by_asset(
         if not (isfinite(value) and value >= 0):
             raise InputError(f"should be a number of at least 0, not {value}", path=f"{path}.{asset}")
     return np.array([values.get(asset, missing) for asset in assets], dtype=np.float64)
-
-
-def _covariance(covariance: Floats, count: int) -> Floats:
-    """Symmetric and not negative; assets without variance are cash."""
-    matrix = finite(covariance, "covariance", dimensions=2)
-    if matrix.shape != (count, count):
-        raise InputError(f"should be {count} x {count}, is {matrix.shape}", path="covariance")
-    scale = float(np.abs(matrix).max())
-    if not np.allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12 * scale):
-        raise InputError("should be symmetric", path="covariance")
-    matrix = (matrix + matrix.T) / 2
-    least = float(np.linalg.eigvalsh(matrix)[0])
-    if least < LEAST_EIGENVALUE * scale:
-        raise InputError(f"has the eigenvalue {least:.3g}: no returns vary like this", path="covariance")
-    return matrix

@@ -1,9 +1,9 @@
-"""The one-shot trade as a convex program, made once for each shape and solved by Clarabel.
+"""The one-shot trade as a convex program, solved by Clarabel.
 
-    minimise  1/2 (w - w*)' pull (w - w*) + cost      with  w = w0 + bought - sold,  sum w + cost = 1
+    minimise  1/2 (w + t - w*)' pull (w + t - w*) + sum c    with  sum t + sum c = 0,  c >= all lines of cost
 
-Each curve is cut into pieces, and what is bought or sold of an asset is the sum over its pieces: as slopes
-rise, the cheaper ones fill first. Scaled so that weights move by about 1 and the objective is about 1.
+for changes of weights t and costs c by asset, within what limits and depth allow. A convex curve is the
+greatest of its lines. Scaled so that weights move by about 1 and the objective is about 1.
 
 Source: Mitchell & Braun 2013, for the budget that pays its own costs.
 """
@@ -11,11 +11,9 @@ Source: Mitchell & Braun 2013, for the budget that pays its own costs.
 from __future__ import annotations
 
 import importlib
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -26,166 +24,110 @@ from router.errors import InfeasibleWeights, InputError, Unsolved
 from router.strategy.costs import CostCurve, Floats
 from router.strategy.trade_problem import TradeProblem
 
-TRIES: tuple[dict[str, Any], ...] = tuple(
-    {"tol_gap_abs": gap, "tol_gap_rel": gap, "tol_feas": gap} for gap in (1e-12, 1e-10, 1e-8)
-)
-"""Of Clarabel, until one ends."""
-SHAPES = 32
-"""Programs kept."""
+PRECISIONS = (1e-12, 1e-10, 1e-8)
+"""Of Clarabel, until it ends at one."""
 SNAP = 1e-7
 """Trades below this share of the largest drift are none."""
 BALANCED = 1e-9
 """Share of net asset value that a trade may leave unaccounted for."""
 
-_USABLE = ("optimal", "optimal_inaccurate")
-
-
-@dataclass(frozen=True)
-class _Program:
-    """A cvxpy problem and its parameters by name."""
-
-    problem: Any
-    trade: Any
-    parameters: dict[str, Any]
+Flags = npt.NDArray[np.bool_]
 
 
 def can_weigh() -> bool:
     """Whether the libraries of the `strategy` extra that programs need are there."""
-    return all(find_spec(name) for name in ("cvxpy", "clarabel", "scipy"))
+    return all(find_spec(name) for name in ("clarabel", "scipy"))
 
 
-def _cvxpy() -> Any:
-    """Loaded when it is needed, which takes seconds.
+@cache
+def _libraries() -> tuple[Any, Any]:
+    """(clarabel, scipy.sparse), loaded when they are needed.
 
     Raises:
-        InputError: it is not installed.
+        InputError: not installed.
     """
     if not can_weigh():
         raise InputError(
-            "weighing a trade needs cvxpy: pip install 'atomic-rebalance[strategy]', or plan with --anyway",
+            "weighing a trade needs Clarabel: pip install 'atomic-rebalance[strategy]', "
+            "or plan with --anyway",
             path="discipline",
         )
-    return importlib.import_module("cvxpy")
+    return importlib.import_module("clarabel"), importlib.import_module("scipy.sparse")
 
 
-@lru_cache(SHAPES)
-def _program(assets: int, pieces: int) -> _Program:
-    cp = _cvxpy()
-    shape = (assets, pieces)
-    bought, sold = cp.Variable(shape, nonneg=True), cp.Variable(shape, nonneg=True)
-    trade = cp.Variable(assets)
-    root, off = cp.Parameter((assets, assets)), cp.Parameter(assets)
-    sizes = {name: cp.Parameter(shape, nonneg=True) for name in ("buy_widths", "sell_widths")}
-    rates = {name: cp.Parameter(shape, nonneg=True) for name in ("buy_rates", "sell_rates")}
-    least, most, weight = cp.Parameter(assets), cp.Parameter(assets), cp.Parameter(nonneg=True)
-    cost = cp.Variable()
-    problem = cp.Problem(
-        cp.Minimize(cp.sum_squares(root @ trade + off) / 2 + weight * cost),
-        [
-            trade == cp.sum(bought, axis=1) - cp.sum(sold, axis=1),
-            cost
-            == cp.sum(cp.multiply(rates["buy_rates"], bought))
-            + cp.sum(cp.multiply(rates["sell_rates"], sold)),
-            cp.sum(trade) + cost == 0,
-            bought <= sizes["buy_widths"],
-            sold <= sizes["sell_widths"],
-            trade >= least,
-            trade <= most,
-        ],
-    )
-    parameters = {"root": root, "off": off, "least": least, "most": most, "weight": weight}
-    return _Program(problem, trade, parameters | sizes | rates)
-
-
-def cheapest_trade(
-    problem: TradeProblem,
-    allowed: npt.NDArray[np.bool_] | None = None,
-    *,
-    solver: str = "CLARABEL",
-    **settings: Any,
-) -> Floats:
+def cheapest_trade(problem: TradeProblem, allowed: Flags | None = None) -> Floats:
     """The change of weights with the least drift cost and variable cost together.
 
     Args:
         allowed: (assets,) which may trade; all where None.
-        solver, settings: for cvxpy; Clarabel as precise as it can unless others are given.
 
     Raises:
         InfeasibleWeights: no trade keeps the limits within the depth there is.
         Unsolved: the solver gave no answer, or one that does not add up.
     """
     unit = max(float(np.abs(problem.deviations).max()), _most_broken(problem))
-    if not unit:
-        return np.zeros(len(problem.weights))
-    program = _posed(problem, unit, allowed)
-    tries = [settings] if settings or solver != "CLARABEL" else TRIES
-    for tried in tries[:-1]:
-        with suppress(Unsolved):
-            return _solved(problem, program, unit, solver, tried)
-    return _solved(problem, program, unit, solver, tries[-1])
-
-
-def _solved(
-    problem: TradeProblem, program: _Program, unit: float, solver: str, settings: Mapping[str, Any]
-) -> Floats:
-    cp = _cvxpy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # inaccurate answers, which are checked below
-        try:
-            program.problem.solve(solver=solver, warm_start=False, **settings)
-        except cp.SolverError as error:
-            raise Unsolved(f"{solver} failed: {error}") from error
-    status = program.problem.status
-    if status in ("infeasible", "infeasible_inaccurate"):
-        broken = ", ".join(problem.broken)
-        raise InfeasibleWeights(f"no trade within depth brings {broken or 'all'} within limits", path="caps")
-    if status not in _USABLE:
-        raise Unsolved(f"{solver} ended as {status}")
-    return _settled(problem, np.asarray(program.trade.value, dtype=np.float64) * unit, unit)
-
-
-def _posed(problem: TradeProblem, unit: float, allowed: npt.NDArray[np.bool_] | None) -> _Program:
-    """The program of the problem's shape, with its figures."""
-    cost, count = problem.cost, len(problem.weights)
     least, most = problem.reach
     if allowed is not None:
         if (~allowed & ((least > 0) | (most < 0))).any():
             raise InfeasibleWeights("an asset that has to trade may not", path="caps")
         least, most = np.where(allowed, least, 0.0), np.where(allowed, most, 0.0)
-    widest = max((len(curve.slopes) for curve in (*cost.buys, *cost.sells)), default=1)
-    pieces = 1 << (widest - 1).bit_length()
-    program = _program(count, pieces)
-    scale = max(problem.drift_cost(problem.weights), unit * _steepest(cost.buys), 1e-300)
-    values, axes = np.linalg.eigh(problem.pull)
-    root = (axes * np.sqrt(np.maximum(values, 0.0))).T / np.sqrt(scale)
-    buy_widths, buy_rates = _pieces(cost.buys, pieces, np.maximum(most, 0.0))
-    sell_widths, sell_rates = _pieces(cost.sells, pieces, np.maximum(-least, 0.0))
-    figures = {
-        "root": root * unit,
-        "off": root @ problem.deviations,
-        "least": least / unit,
-        "most": most / unit,
-        "weight": unit / scale,
-        "buy_widths": buy_widths / unit,
-        "sell_widths": sell_widths / unit,
-        "buy_rates": buy_rates,
-        "sell_rates": sell_rates + cost.premium_rate,
-    }
-    for name, value in figures.items():
-        program.parameters[name].value = value
-    return program
+    movable = np.flatnonzero((least != 0) | (most != 0))
+    if not unit or not len(movable):
+        return np.zeros(len(problem.weights))
+    posed = _posed(problem, unit, least, most, movable)
+    for precision in PRECISIONS[:-1]:
+        with suppress(Unsolved):
+            return _solved(problem, posed, unit, movable, precision)
+    return _solved(problem, posed, unit, movable, PRECISIONS[-1])
 
 
-def _pieces(curves: Sequence[CostCurve], pieces: int, most: Floats) -> tuple[Floats, Floats]:
-    """(widths, slopes), each (assets, pieces), of curves cut off at the most that may be traded."""
-    widths, slopes = np.zeros((len(curves), pieces)), np.zeros((len(curves), pieces))
-    for i, curve in enumerate(curves):
-        count = len(curve.slopes)
-        ends = np.append(curve.sizes[1:count], np.inf)
-        widths[i, :count] = np.diff(np.minimum(ends, most[i]), prepend=0.0)
-        slopes[i, :count] = curve.slopes
-        slopes[i, count:] = curve.slopes[-1]
-    return widths, slopes
+def _solved(
+    problem: TradeProblem,
+    posed: tuple[Any, ...],
+    unit: float,
+    movable: npt.NDArray[np.intp],
+    precision: float,
+) -> Floats:
+    clarabel, _ = _libraries()
+    settings = clarabel.DefaultSettings()
+    settings.verbose, settings.direct_solve_method = False, "qdldl"
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = precision
+    found = clarabel.DefaultSolver(*posed, settings).solve()
+    status = str(found.status)
+    if status in ("PrimalInfeasible", "AlmostPrimalInfeasible"):
+        broken = ", ".join(problem.broken)
+        raise InfeasibleWeights(f"no trade within depth brings {broken or 'all'} within limits", path="caps")
+    if status != "Solved":
+        raise Unsolved(f"Clarabel ended as {status}")
+    trade = np.zeros(len(problem.weights))
+    trade[movable] = np.array(found.x[: len(movable)]) * unit
+    return _settled(problem, trade, unit)
+
+
+def _posed(
+    problem: TradeProblem, unit: float, least: Floats, most: Floats, movable: npt.NDArray[np.intp]
+) -> tuple[Any, ...]:
+    """What Clarabel takes: (P, q, A, b, cones), of the changes of the movable assets and their costs."""
+    clarabel, sparse = _libraries()
+    count, lines = len(movable), problem.cost.lines
+    scale = max(problem.drift_cost(problem.weights), unit * _steepest(problem.cost.buys), 1e-300)
+    kept = lines.size < np.where(lines.buys, most[lines.asset], -least[lines.asset])
+    column = np.searchsorted(movable, lines.asset[kept])
+    place, ends = np.arange(count), 1 + len(column)
+    row = np.arange(1, ends)
+
+    quadratic = np.zeros((2 * count, 2 * count))
+    quadratic[:count, :count] = np.triu(problem.pull[np.ix_(movable, movable)] * (unit**2 / scale))
+    linear = np.full(2 * count, unit / scale)
+    linear[:count] *= problem.pull[movable] @ problem.deviations
+    rows, limits = np.zeros((ends + 2 * count, 2 * count)), np.zeros(ends + 2 * count)
+    rows[0] = 1.0
+    rows[row, column], rows[row, count + column] = lines.slope[kept], -1.0
+    limits[row] = -lines.height[kept] / unit
+    rows[ends + place, place], limits[ends : ends + count] = 1.0, most[movable] / unit
+    rows[ends + count + place, place], limits[ends + count :] = -1.0, -least[movable] / unit
+    cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(len(limits) - 1)]
+    return sparse.csc_matrix(quadratic), linear, sparse.csc_matrix(rows), limits, cones
 
 
 def _steepest(curves: Sequence[CostCurve]) -> float:

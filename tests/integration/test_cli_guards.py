@@ -73,6 +73,44 @@ def test_a_trade_too_large_for_its_pool_is_refused_unless_the_file_or_the_flag_s
     assert names == ["DepthExceeded", "PoolAwayFromOracle"]
 
 
+def test_prices_that_jumped_since_the_journals_last_look_stop_status_and_plan(
+    files: Files, tmp_path: Path
+) -> None:
+    journal = ("--journal", tmp_path / "trigger.jsonl")
+    first = rebalance("plan", *files(), *journal, "--json")
+    assert (first.code, first.document["error"]) == (2, "InputError")
+    assert "`status --journal` begins it" in first.document["message"]
+    assert rebalance("status", *files(), *journal, "--json").code == 0
+    assert rebalance("plan", *files(), *journal, "--json").code == 0
+
+    fallen = files("1400", pools=[v2(0, "USD", "ETH", 5e7, skew=0.7), DEEP[1]])
+    assert rebalance("plan", *fallen, "--json").code == 0
+    for command in ("plan", "status"):
+        refused = rebalance(command, *fallen, *journal, "--json")
+        assert (refused.code, refused.document["error"]) == (4, "PriceJumped")
+        assert "4286 bp above the other, and 3000 are allowed" in refused.document["message"]
+        told = rebalance(command, *fallen, *journal, "--trade-broken-market", "--json")
+        assert told.code == 0, told.stderr
+        assert any(OVERRULED in note and "PriceJumped" in note for note in told.document["notes"])
+    assert rebalance("plan", *fallen, *journal, "--json").code == 0
+    replayed = rebalance("replay", journal[1], "--json").document
+    assert replayed["holds"]
+    assert [line["what"] for line in replayed["lines"]] == ["fired", "failed", "held"]
+
+
+def test_a_plan_that_holds_declines_what_its_trigger_fired(files: Files, tmp_path: Path) -> None:
+    journal = ("--journal", tmp_path / "trigger.jsonl")
+    assert rebalance("status", *files(), *journal, "--json").document["verdict"] == "trade"
+    flags = files()
+    (path,) = tmp_path.glob("portfolio.json")
+    held = json.loads(path.read_text()) | {"holdings": {"USD": "50000", "ETH": "25"}}
+    path.write_text(json.dumps(held))
+    assert rebalance("plan", *flags, *journal, "--json").code == 3
+    assert rebalance("plan", *flags, *journal, "--json").code == 3
+    told = [line["what"] for line in rebalance("replay", journal[1], "--json").document["lines"]]
+    assert told == ["fired", "declined"]
+
+
 def wait(net: Localnet, seconds: int) -> None:
     head = net.rpc.call("eth_getBlockByNumber", "latest", False)
     net.rpc.call("evm_setNextBlockTimestamp", int(head["timestamp"], 16) + seconds)

@@ -73,7 +73,7 @@ def test_it_plans_decodes_and_simulates_outside_the_checkout(
     on_chain = tmp_path / "on-chain.json"
     status = json.loads(run(rebalance, "status", "--config", workspace.config, "--json", folder=tmp_path))
     assert (status["due"], status["judgement"]) == (True, None)
-    with pytest.raises(AssertionError, match=r"needs cvxpy: pip install 'atomic-rebalance\[strategy\]'"):
+    with pytest.raises(AssertionError, match=r"needs Clarabel: pip install 'atomic-rebalance\[strategy\]'"):
         run(rebalance, "plan", "--config", workspace.config, folder=tmp_path)
     asked = ("plan", "--anyway", "--config", workspace.config, "--out", on_chain)
     run(rebalance, *asked, folder=tmp_path)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router import advice as advice_module
 from router.advice import PLAN_COSTS_MORE, advise
 from router.documents.plan_file import load_plan, save_plan
 from router.errors import Infeasible, InputError
 from router.fixed_point import WAD
+from router.market_cost import CostProbe, measure_cost
 from router.plan import Plan, Verdict
 from router.planner.valuation import Valuation
 from router.pools.base import Pool
@@ -93,10 +93,10 @@ def test_gas_above_the_benefit_holds() -> None:
 
 
 def test_a_plan_that_costs_more_than_promised_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    def free(market: Snapshot, owner: Portfolio, **_: Any) -> MarketCost:
-        return MarketCost.proportional(Valuation(market, owner).tokens, 0.0)
+    def free(probe: CostProbe) -> MarketCost:
+        return MarketCost.proportional(probe.valuation.tokens, 0.0)
 
-    monkeypatch.setattr(advice_module, "measure_cost", free)
+    monkeypatch.setattr(CostProbe, "cost", property(free))
     _, plan = planned(portfolio({"USD": 3.05e4, "ETH": 3.5e4, "BTC": 3.45e4}, WANTED, tolerance_bps=10))
     assert plan.verdict is Verdict.HOLD
     assert plan.judgement is not None
@@ -139,6 +139,19 @@ def test_what_is_to_be_left_is_traded_for_whatever_it_costs() -> None:
     assert advise(market, owner, CAREFUL) is None
     plan = make_plan(market, owner, discipline=CAREFUL, trade_broken_market=True)
     assert (plan.verdict, plan.judgement) == (Verdict.TRADE, None)
+
+
+def test_a_decision_rests_on_curves_that_hold_where_it_trades() -> None:
+    owner = portfolio(HELD, WANTED)
+    advice = advise(snapshot(POOLS), owner, CAREFUL)
+    assert advice is not None
+    trade = advice.decision.proposal
+    again = CostProbe(snapshot(POOLS), owner)
+    again.measure()
+    again.refine(trade, 1.01)
+    exact, coarse = again.cost.variable(trade), measure_cost(snapshot(POOLS), owner).variable(trade)
+    assert advice.cost.variable(trade) == pytest.approx(exact, rel=1e-4)
+    assert coarse > exact * (1 + 1e-3)
 
 
 def test_a_token_without_a_volatility_is_named() -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from router import market_cost
 from router.errors import Infeasible, InputError
 from router.fixed_point import WAD
 from router.lenders.aave_v3 import AaveV3, Rounding
-from router.market_cost import Marked, measure_cost
+from router.market_cost import AROUND, CostProbe, Marked, measure_cost
+from router.optimiser.dual import Goal, Solution, solve
+from router.optimiser.market import Market
 from router.plan import Verdict
 from router.planner import plan
-from router.planner.gas import BASE_GAS, BOUND_GAS, BYTE_GAS, CHECK_GAS, LEG_BYTES, PULL_GAS
+from router.planner.gas import BASE_GAS, BOUND_GAS, BYTE_GAS, CHECK_GAS, PULL_GAS, ZERO_BYTE_GAS
 from router.planner.valuation import Valuation
+from router.pools.uniswap_v2 import UniswapV2Pool
 from router.portfolio import Portfolio, Settlement, TokenRule, Trade
 from router.strategy.decision import Aim, decide
 from scripts.bench.recorded import MAINNET, OWNER, mainnet
@@ -104,7 +109,11 @@ def test_gas_is_fixed_or_by_asset() -> None:
     assert cost.fixed == pytest.approx(BASE_GAS * per_gas)
     legs = dict(zip(cost.assets, cost.legs, strict=True))
     assert legs[token("USD")] == pytest.approx((PULL_GAS + BOUND_GAS) * per_gas)
-    swap = pool.gas + LEG_BYTES * BYTE_GAS
+    assert isinstance(pool, UniswapV2Pool)
+    kind, route, token_in, token_out, amount = bytes((1,)), bytes(1), bytes(1), bytes((1,)), bytes(16)
+    called = bytes.fromhex(pool.address[2:]) + pool.fee_pips.to_bytes(3, "big")
+    leg = kind + route + token_in + token_out + amount + called
+    swap = pool.gas + BYTE_GAS * len(leg) - (BYTE_GAS - ZERO_BYTE_GAS) * leg.count(0)
     assert legs[token("ETH")] == pytest.approx((PULL_GAS + BOUND_GAS + swap) * per_gas)
 
 
@@ -134,6 +143,47 @@ def test_the_hub_is_the_cheaper_of_numeraire_and_native_token() -> None:
     cost = measure_cost(market, held, sizes=(0.001,))
     assert cost.sells[cost.assets.index(token("ETH"))].at(0.001) == 0.0
     assert cost.sells[cost.assets.index(token("BTC"))].slope(0.0) < 0.001
+
+
+def test_no_trade_is_solved_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    pools = [v2(0, "USD", "ETH", DEPTH), v2(1, "USD", "BTC", DEPTH), v2(2, "ETH", "BTC", DEPTH)]
+    held = portfolio({"USD": NAV, "ETH": NAV, "BTC": NAV}, {"ETH": 0.5, "BTC": 0.5})
+    asked: list[Goal] = []
+
+    def counted(market: Market, goal: Goal, *args: Any, **more: Any) -> Solution:
+        asked.append(goal)
+        return solve(market, goal, *args, **more)
+
+    monkeypatch.setattr(market_cost, "solve", counted)
+    probe = CostProbe(snapshot(pools), held)
+    probe.measure(SIZES)
+    first, known = probe.cost, len(asked)
+    probe.measure(SIZES)
+    assert probe.cost.buys[0].costs.tolist() == first.buys[0].costs.tolist()
+    assert len(asked) == known
+    probe.measure((*SIZES, 0.7))
+    assert len(asked) == known + 4  # two assets against the hub, both sides
+    assert len({(*goal.held.tolist(), *goal.wanted.tolist()) for goal in asked}) == len(asked)
+
+
+def test_only_what_a_trade_moves_is_refined(monkeypatch: pytest.MonkeyPatch) -> None:
+    pools = [v2(0, "USD", "ETH", DEPTH), v2(1, "USD", "BTC", DEPTH)]
+    held = portfolio({"USD": NAV, "ETH": NAV, "BTC": NAV}, {"ETH": 0.5, "BTC": 0.5})
+    probe = CostProbe(snapshot(pools), held, hub=token("USD"))
+    probe.measure(SIZES)
+    before, assets = probe.cost, probe.valuation.tokens
+    trade = np.array([{token("ETH"): -0.05, token("USD"): 0.05}.get(asset, 0.0) for asset in assets])
+    assert probe.refine(trade, 1.2)
+    assert not probe.refine(trade, 1.2)
+    eth = assets.index(token("ETH"))
+    for place in range(len(assets)):
+        assert probe.cost.buys[place].sizes.tolist() == before.buys[place].sizes.tolist()
+        more = len(probe.cost.sells[place].sizes) - len(before.sells[place].sizes)
+        assert more == (len(AROUND) if place == eth else 0)
+    lost = 0.05 * 3 * NAV - received(0.05 * 3 * NAV)
+    assert probe.cost.variable(trade) * 3 * NAV == pytest.approx(lost, rel=1e-6)
+    assert before.variable(trade) > probe.cost.variable(trade)
+    assert not probe.refine(np.zeros(len(assets)), 1.2)
 
 
 def test_what_can_not_be_measured_is_refused() -> None:

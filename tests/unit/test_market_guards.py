@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.documents import load_snapshot, save_snapshot
-from router.errors import BrokenMarket, DepthExceeded, PoolAwayFromOracle, SourcesDisagree, TooFewSources
+from router.errors import (
+    BrokenMarket,
+    DepthExceeded,
+    PoolAwayFromOracle,
+    PriceJumped,
+    SourcesDisagree,
+    TooFewSources,
+)
 from router.market_guards import check_market, check_trade, pool_prices
 from router.planner import plan
 from router.planner.valuation import Valuation
 from router.portfolio import Guards
 from router.rebalancer import make_plan
 from router.snapshot import Snapshot
-from router.strategy.feeds import OVERRULED
+from router.strategy.feeds import OVERRULED, PriceReading
 from tests.markets import PRICES, SYMBOLS, portfolio, snapshot, token, v2, v3, weighted
 from tests.targets import SLOW
 
@@ -158,3 +166,23 @@ def test_make_plan_refuses_before_it_plans_and_notes_what_was_overruled() -> Non
     assert "SourcesDisagree: the price of ETH is" in told[0]
     calm = make_plan(snapshot(DEEP), OWNER)
     assert not [note for note in calm.notes if note.startswith(OVERRULED)]
+
+
+def test_a_price_that_jumped_since_an_earlier_look_is_refused_unless_overruled() -> None:
+    market = snapshot(DEEP)
+    then = datetime.fromtimestamp(market.timestamp, UTC) - timedelta(hours=3)
+
+    def last(price: float) -> dict[str, PriceReading]:
+        unheld = {token("GOV"): PriceReading("the journal", token("GOV"), 1e9, then)}
+        return {token("ETH"): PriceReading("the journal", token("ETH"), price, then), **unheld}
+
+    assert check_market(market, OWNER, last_accepted=last(1600.0)) == ()
+    with pytest.raises(PriceJumped, match="the price of ETH is 2000"):
+        check_market(market, OWNER, last_accepted=last(1500.0))
+    (fault,) = check_market(market, OWNER, last_accepted=last(1500.0), trade_broken_market=True)
+    assert isinstance(fault, PriceJumped)
+    narrow = replace(OWNER, guards=Guards(max_jump_bps=100))
+    with pytest.raises(PriceJumped):
+        make_plan(market, narrow, last_accepted=last(1970.0))
+    told = make_plan(market, narrow, last_accepted=last(1970.0), trade_broken_market=True)
+    assert any(note.startswith(f"{OVERRULED}PriceJumped") for note in told.notes)

@@ -21,6 +21,7 @@ from router.pools.base import Pool
 from router.pools.registry import BY_NAME
 from router.pools.uniswap_v2 import UniswapV2Pool
 from router.pools.uniswap_v3 import UniswapV3Pool
+from router.portfolio import Guards
 from router.shocks import SHOCKS, shocked, shocked_portfolio, stress_plan
 from router.strategy.safety import Collateral, Position
 from router.strategy.scenarios import CALM, DEAR_GAS, THIN, Scenario
@@ -191,7 +192,29 @@ def test_thin_pools_and_dear_gas_make_the_way_back_dearer() -> None:
     assert [row.verdict for row in still] == [StressVerdict.HOLDS] * 2
     gone = replace(CRASH, liquidity=Fraction(1, 10**5))
     (row,) = stress_plan(snapshot(SOME), OWNER, [gone])
+    assert row.verdict in {StressVerdict.UNREACHABLE, StressVerdict.REFUSED}
+    (row,) = stress_plan(snapshot(SOME), OWNER, [gone], trade_broken_market=True)
     assert row.verdict in {StressVerdict.UNREACHABLE, StressVerdict.COSTLY}
+
+
+def test_guards_that_refuse_the_way_back_are_an_outcome_with_its_cost() -> None:
+    tight = replace(OWNER, guards=Guards(max_pool_share_bps=20, max_price_deviation_bps=1))
+    calm, crash = stress_plan(snapshot(SOME), tight, [CALM, CRASH])
+    assert (calm.verdict, calm.refused) == (StressVerdict.HOLDS, ())
+    assert crash.verdict is StressVerdict.REFUSED
+    assert {text.partition(":")[0] for text in crash.refused} == {"DepthExceeded", "PoolAwayFromOracle"}
+    (plain,) = stress_plan(snapshot(SOME), OWNER, [CRASH])
+    assert crash.cost_to_target == plain.cost_to_target
+    (told,) = stress_plan(snapshot(SOME), tight, [CRASH], trade_broken_market=True)
+    assert (told.verdict, told.refused) == (StressVerdict.DRIFTED, ())
+
+
+def test_prices_that_guards_refuse_before_the_stress_are_refused_in_it() -> None:
+    unspoken = replace(OWNER, guards=Guards(min_sources=2))
+    alone = [pool for pool in SOME if token("BTC") not in pool.tokens]
+    (row,) = stress_plan(snapshot(alone), unspoken, [CALM])
+    assert row.verdict is StressVerdict.REFUSED
+    assert row.refused[0].startswith("TooFewSources: BTC")
 
 
 def test_bounds_of_a_plan_made_before_trip_where_prices_moved() -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from router.errors import InputError
+from router.cli.journal import row_of
+from router.errors import InputError, PriceJumped, SourcesDisagree
 from router.portfolio import Portfolio
 from router.snapshot import Snapshot
 from router.status import Standing, look, status_file
 from router.strategy.discipline import Discipline
 from router.strategy.drift import DriftKind
-from router.strategy.journal import Record, replay
+from router.strategy.feeds import OVERRULED
+from router.strategy.journal import Record
+from router.strategy.journal import replay as replay_record
 from router.strategy.schedule import Cron
 from router.strategy.state import completed
 from router.strategy.triggers import AnyOf, Calendar, Gates, Threshold, TriggerSpec
+from router.trigger_journal import read_accepted, replay_journal, solver_here
 from tests.markets import portfolio, raw, snapshot, token, v2
 
 CAREFUL = Discipline(3.0, 30.0, {token("ETH"): 0.8, token("BTC"): 0.6}, correlation=0.5)
@@ -104,12 +110,106 @@ def test_old_prices_hold_a_trigger_back() -> None:
 def test_a_look_replays_from_its_record_and_goes_on_from_its_state() -> None:
     first: Standing = look(market(), owner(), BAND, discipline=CAREFUL)
     record = Record.of_text(first.record.to_text())
-    assert replay(record).differences == ()
+    assert replay_record(record, solver_here()).differences == ()
     again = look(market(), owner(), BAND, state=record.after)
     assert again.reason == "in_flight"
     done = completed(record.after, record.now + timedelta(minutes=1))
     later = look(market(), owner(), BAND, state=done, now=record.now + timedelta(minutes=2))
     assert later.record.decision.fires
+
+
+@pytest.mark.parametrize(
+    ("gas_price_wei", "told"),
+    [
+        (0, [("fired", "trade", "pays")]),
+        (10**13, [("fired", "hold", "below_fixed_cost"), ("declined", None, "")]),
+    ],
+)
+def test_what_a_look_weighed_is_in_its_journal_and_replays(
+    tmp_path: Path, gas_price_wei: int, told: list[tuple[str, str | None, str]]
+) -> None:
+    path = tmp_path / "trigger.jsonl"
+    standing = look(market(), owner(gas_price_wei=gas_price_wei), BAND, discipline=CAREFUL, journal=path)
+    found = list(replay_journal(path))
+    rows = [row_of(each) for each in found]
+    assert [(row.what, row.weighed, row.weighed_reason) for row in rows] == told
+    assert all(row.differences == () and row.compared == "exact" for row in rows)
+    assert found[0].replayed.ruling is not None
+    assert standing.advice is not None
+    assert found[0].replayed.ruling.landing == tuple(standing.advice.decision.landing.tolist())
+    assert rows[0].net_bps == standing.advice.decision.benefit.net * 1e4
+
+
+def test_a_look_without_a_discipline_weighs_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "trigger.jsonl"
+    look(market(), owner(), BAND, journal=path)
+    (found,) = replay_journal(path)
+    assert (found.differences, found.replayed.ruling) == ((), None)
+    assert row_of(found).weighed is None
+
+
+HOUR = 3_600
+JUMPED = {token("USD"): "1", token("ETH"): "1400", token("BTC"): "60000"}
+FOLLOWED = [v2(0, "USD", "ETH", 5e6, skew=0.7), POOLS[1]]
+
+
+def fallen(hours: float) -> Snapshot:
+    """Later, ETH at 1400 where it was 2000, and pools that say so too."""
+    start = market()
+    return replace(start, timestamp=start.timestamp + int(hours * HOUR), pools=tuple(FOLLOWED), prices=JUMPED)
+
+
+def test_a_look_at_prices_that_jumped_since_the_last_is_refused_and_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "trigger.jsonl"
+    look(market(), owner(), BAND, journal=path)
+    before = path.read_bytes()
+    with pytest.raises(PriceJumped, match=r"ETH is 1400, and 2000 was last accepted: one is 4286 bp above"):
+        look(fallen(5), owner(), BAND, journal=path)
+    assert path.read_bytes() == before
+
+    told = look(fallen(5), owner(), BAND, journal=path, trade_broken_market=True)
+    assert any(OVERRULED in note and "PriceJumped" in note for note in status_file(told).notes)
+    accepted = look(fallen(6), owner(), BAND, journal=path)
+    assert not any(OVERRULED in note for note in status_file(accepted).notes)
+    assert [each.differences for each in replay_journal(path)] == [()] * 3
+
+
+def test_the_longer_ago_the_last_look_the_further_prices_may_be(tmp_path: Path) -> None:
+    path = tmp_path / "trigger.jsonl"
+    look(market(), owner(), BAND, journal=path)
+    look(fallen(24 * 4), owner(), BAND, journal=path)
+    assert len(list(replay_journal(path))) == 2
+
+
+def test_each_token_is_held_to_the_last_look_that_had_it_in_the_same_numeraire(tmp_path: Path) -> None:
+    path = tmp_path / "trigger.jsonl"
+    look(market(), owner(), BAND, journal=path)
+    bare = portfolio({"USD": 1e4, "BTC": 1e4}, {"USD": 0.5, "BTC": 0.5})
+    look(fallen(1), bare, BAND, journal=path)
+    seen = read_accepted(path, token("USD"))
+    assert {each: reading.price for each, reading in seen.items()} == {
+        token("USD"): 1.0,
+        token("ETH"): 2000.0,
+        token("BTC"): 60000.0,
+    }
+    assert seen[token("BTC")].updated_at - seen[token("ETH")].updated_at == timedelta(hours=1)
+    assert read_accepted(path, token("ETH")) == {}
+    with pytest.raises(PriceJumped):
+        look(fallen(2), owner(), BAND, journal=path)
+
+
+def test_without_a_journal_it_is_said_that_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    said = "no journal, so prices are not held to those of an earlier look"
+    assert said in status_file(look(market(), owner(), BAND)).notes
+    assert said not in status_file(look(market(), owner(), BAND, journal=tmp_path / "j.jsonl")).notes
+
+
+def test_a_look_with_a_journal_needs_prices_that_the_guards_pass(tmp_path: Path) -> None:
+    path = tmp_path / "trigger.jsonl"
+    denied = replace(market(), prices={**market().prices, token("ETH"): "1900"})
+    with pytest.raises(SourcesDisagree):
+        look(denied, owner(), BAND, journal=path)
+    assert path.read_bytes() == b""
 
 
 def test_weights_are_those_after_the_cash_flows() -> None:

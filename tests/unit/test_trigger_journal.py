@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,12 +10,12 @@ import pytest
 
 from router.errors import GuardRefused, InputError
 from router.strategy.drift import DriftKind
-from router.strategy.journal import Ending, Record, end, tick
+from router.strategy.journal import Accepted, Ending, Record, end, tick
 from router.strategy.observation import Observation
 from router.strategy.schedule import Interval
 from router.strategy.state import TriggerState
 from router.strategy.triggers import AnyOf, Calendar, Reason, Threshold, TriggerSpec
-from router.trigger_journal import TriggerJournal, open_journal, replay_journal
+from router.trigger_journal import TriggerJournal, open_journal, replay_journal, solver_here
 
 SPEC = TriggerSpec(Threshold(DriftKind.ABSOLUTE, 0.05))
 WEEKLY = TriggerSpec(AnyOf((Calendar(Interval(timedelta(days=7))), SPEC.when)))
@@ -84,6 +85,32 @@ def test_what_an_interrupted_write_left_is_dropped_by_the_next(tmp_path: Path, r
         assert len(journal.lines) == 4
         journal.add(look(journal.state, 0.5, 4))
     assert [each.differences for each in replay_journal(path)] == [()] * 5
+
+
+def test_a_replay_names_line_and_field_of_what_was_changed(tmp_path: Path) -> None:
+    path = tmp_path / "trigger.jsonl"
+    fill(path)
+    lines = path.read_text().splitlines(keepends=True)
+    lines[1] = lines[1].replace('"reasons":["fired"]', '"reasons":["cooldown"]')
+    lines[2] = lines[2].replace("T02:00:00.000000", "T02:00:00.000001")
+    path.write_text("".join(lines))
+    first, second, third, fourth = (each.differences for each in replay_journal(path))
+    assert (first, fourth) == ((), ("before: is not the state that the line before left",))
+    assert second[0].startswith("digest: is ")
+    assert second[1:] == ("decision.reasons[0]: recorded 'cooldown', replayed 'fired'",)
+    assert third[0].startswith("digest: is ")
+
+
+def test_what_a_weighing_depends_on_is_named_and_stays() -> None:
+    told = solver_here()
+    assert told == solver_here()
+    for name in ("router", "clarabel", "numpy", "SIMD", "Python"):
+        assert any(each.startswith(f"{name} ") for each in told)
+
+
+def test_prices_of_another_number_of_assets_are_refused() -> None:
+    with pytest.raises(InputError, match=r"accepted\.prices: has 3 entries for 2 assets"):
+        replace(look(None, 0.5, 0), accepted=Accepted("A", (1.0, 2.0, 3.0)))
 
 
 def test_lines_of_something_else_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from router.backtest import Backtest, Costs, FeeConvention, compare, run
+from router.backtest.no_trade import Region
 from router.backtest.result import Result
 from tests.unit.backtest.series import COSTS, prices_of, random_prices, study_of
 
@@ -61,6 +62,19 @@ def test_without_costs_it_holds_the_target() -> None:
 def test_what_cannot_drift_is_never_traded_again(targets: dict[str, float]) -> None:
     result = run(Backtest(random_prices(5), targets, COSTS["gas"]), "default")
     assert result.rebalances <= 1
+
+
+@pytest.mark.parametrize("targets", [(0.4, 0.3, 0.2), (0.5, 0.3, 0.2)])
+def test_a_run_whose_landings_are_guessed_is_that_whose_are_solved(
+    targets: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = study_of(random_prices(8, rows=300), targets, Costs(0.003, 30))
+    guessed = run(study, "default").ledger
+    monkeypatch.setattr(Region, "_guessed", lambda *_: None)
+    solved = run(study, "default").ledger
+    assert guessed.rows.tolist() == solved.rows.tolist()
+    assert len(guessed.rows) > 10
+    assert guessed.units == pytest.approx(solved.units, rel=1e-9, abs=1e-6)
 
 
 def test_dearer_trades_are_made_less_often() -> None:

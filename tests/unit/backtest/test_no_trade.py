@@ -119,6 +119,24 @@ def test_a_landing_is_the_best_trade_under_its_quadratic(
         assert landing.sum() == pytest.approx(0, abs=1e-12)
 
 
+def test_a_landing_that_is_guessed_is_that_of_the_program() -> None:
+    guessed = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        closed = bool(seed % 2)
+        size = int(rng.integers(2, 8))
+        targets = rng.dirichlet(np.ones(size)) * (1 if closed else 0.8)
+        factors = rng.normal(0, 0.5, (size, size + 3))
+        region = Region.of(targets, factors @ factors.T / size, GAMMA, closed=closed)
+        off = region.basis @ rng.normal(0, 0.1, region.basis.shape[1])
+        fees = rng.uniform(0.0, 0.01, size) * region.shape.max()
+        found = region._guessed(off, fees)
+        if found is not None:
+            guessed += 1
+            assert found == pytest.approx(region._solved(off, fees), abs=1e-10)
+    assert 50 < guessed < 150
+
+
 def test_nothing_is_traded_at_the_target() -> None:
     region = Region.of(np.array([0.5, 0.3]), np.eye(2), GAMMA, closed=False)
     assert region.band(np.zeros(2), np.full(2, 0.003), 1e-4) is None

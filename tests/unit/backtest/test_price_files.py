@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from router.backtest import load_prices
-from router.errors import DuplicatedTime, InputError, InsufficientHistory, MissingPrice, MixedTimeZones
+from router.errors import (
+    DuplicatedColumn,
+    DuplicatedTime,
+    InputError,
+    InsufficientHistory,
+    MissingPrice,
+    MixedTimeZones,
+    UnsortedTimes,
+)
 
 DAYS = ["2021-01-01", "2021-01-02", "2021-01-03"]
 
@@ -124,3 +133,79 @@ def test_faults_of_rows_reach_the_caller_with_the_file(tmp_path: Path) -> None:
         load_prices(write(tmp_path, {"date": DAYS[:1], "A": [1]}))
     repaired = load_prices(write(tmp_path, {"date": DAYS, "A": [1, None, 1]}), repair=True)
     assert (repaired.repairs.total, repaired.repairs.missing) == (1, 1)
+
+
+LONG = [f"2021-01-{day:02}" for day in range(1, 11)]
+BROKEN = [1.0, -1.0, "halted", 1.0, 2.5, 2.6, 2.7, 2.8, float("inf"), 40.0]
+INSIDE = {"start": datetime(2021, 1, 5, tzinfo=UTC), "end": datetime(2021, 1, 8, tzinfo=UTC)}
+
+
+def test_faults_outside_what_was_asked_for_are_counted_and_refuse_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path, {"time": LONG, "A": BROKEN})
+    with pytest.raises(InputError, match="'halted' is not a price"):
+        load_prices(path, ["A"])
+    prices = load_prices(path, ["A"], **INSIDE)
+    assert prices.values[:, 0].tolist() == [2.5, 2.6, 2.7, 2.8]
+    assert (prices.repairs.outside, prices.repairs.total) == (3, 0)
+    assert prices.repairs.details == ("3 faults in rows that were not asked for",)
+
+
+@pytest.mark.parametrize(
+    ("outside", "count"),
+    [
+        ([1.0, 1.0, 1.0, 1.0], 0),
+        ([1.0, 3.0, 3.0, 3.0], 1),
+        ([1.0, 3.0, 0.0, 3.0], 2),
+        ([1.0, 20.5, 20.5, 20.5], 1),
+    ],
+)
+def test_jumps_count_as_faults_outside_unless_they_are_kept(
+    tmp_path: Path, outside: list[float], count: int
+) -> None:
+    path = write(tmp_path, {"time": LONG, "A": [*outside, 2.5, 2.6, 2.7, 2.8, 2.9, 3.0]})
+    assert load_prices(path, start=INSIDE["start"]).repairs.outside == count
+    kept = load_prices(path, start=INSIDE["start"], keep_jumps=True).repairs.outside
+    assert kept == sum(price <= 0 for price in outside)
+
+
+def test_times_out_of_order_outside_are_counted_and_inside_refused(tmp_path: Path) -> None:
+    times = ["2021-01-02", "2021-01-01", "2021-01-01", *LONG[3:]]
+    prices = load_prices(write(tmp_path, {"time": times, "A": [1.0] * 10}), **INSIDE)
+    assert (len(prices), prices.repairs.outside) == (4, 2)
+    times[0] = "2021-01-06"
+    with pytest.raises(UnsortedTimes):
+        load_prices(write(tmp_path, {"time": times, "A": [1.0] * 10}), **INSIDE)
+
+
+def test_bounds_need_a_zone_and_rows_between_them(tmp_path: Path) -> None:
+    path = write(tmp_path, {"time": LONG, "A": [1.0] * 10})
+    with pytest.raises(InputError, match=r"start: .* needs a time zone"):
+        load_prices(path, start=datetime(2021, 1, 5))
+    with pytest.raises(InsufficientHistory, match="has 1 rows from 2021-01-10 00:00; its own are from"):
+        load_prices(path, start=datetime(2021, 1, 10, tzinfo=UTC))
+    single = write(tmp_path, {"time": LONG[:1], "A": [1.0]})
+    with pytest.raises(InsufficientHistory, match="has 0 rows"):
+        load_prices(single, **INSIDE)
+
+
+def test_a_repair_looks_at_no_row_outside(tmp_path: Path) -> None:
+    split = write(tmp_path, {"time": LONG, "A": [4.0] * 5 + [2.0] * 5})
+    assert load_prices(split, repair=True).values[0, 0] == 2.0
+    before = load_prices(split, repair=True, end=datetime(2021, 1, 5, tzinfo=UTC))
+    assert before.values[:, 0].tolist() == [4.0] * 5
+    assert before.repairs.total == 0
+
+
+@pytest.mark.parametrize("header", ["time,A,B,A", "time,A, A ", "time,time,A", 'time,"A",A'])
+def test_two_columns_of_one_name_are_refused_by_name(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "p.csv"
+    row = ",1" * header.count(",")
+    path.write_text(f"{header}\n2021-01-01{row}\n2021-01-02{row}\n")
+    with pytest.raises(DuplicatedColumn, match=r"p\.csv: has two columns of one name: (A|time)$"):
+        load_prices(path)
+
+
+def test_columns_without_a_name_are_no_twins(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("time,,,A\n2021-01-01,x,x,1\n2021-01-02,x,x,1\n")
+    assert load_prices(path).assets == ("A",)

@@ -24,6 +24,7 @@ V2_INIT_CODE_HASHES = {
     "uniswap_v2": bytes.fromhex("96e8ac4277198ff8b6f785478aa9a39f403cb768dd02cbee326c3e7da348845f"),
     "sushiswap_v2": bytes.fromhex("e18a34eb0e04b04f7a0ac29a6e80748dca96319b42c54d679cb821dca90c6303"),
 }
+HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
 
 
 @pytest.mark.parametrize("name", builtin_names())
@@ -43,6 +44,16 @@ def test_unknown_name_gives_the_nearest() -> None:
 
 def test_unknown_chain_has_none() -> None:
     assert deployment_of_chain(10**9) is None
+
+
+def test_every_feed_of_mainnet_is_held_to_its_own_heartbeat() -> None:
+    fed = {token.symbol: token for token in builtin_deployment("mainnet").tokens if token.feed is not None}
+    daily = {symbol for symbol, token in fed.items() if (token.heartbeat_s or 0) > DAY_SECONDS}
+    hourly = {
+        symbol for symbol, token in fed.items() if HOUR_SECONDS < (token.heartbeat_s or 0) < DAY_SECONDS
+    }
+    assert daily == {"USDC", "USDT"}
+    assert hourly == fed.keys() - daily
 
 
 def test_mainnet_agrees_with_the_recorded_state() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +13,25 @@ from router.cli.backtest_inputs import (
     parse_amounts,
     parse_depth,
     parse_grid,
+    read_prices,
     strategy_extra,
-    window,
 )
 from router.errors import InputError, InsufficientHistory
 from tests.unit.backtest.series import random_prices
 
 PRICES = random_prices(1, rows=10)
+
+
+def saved(folder: Path) -> Path:
+    """The same as a file."""
+    path = folder / "prices.csv"
+    lines = [",".join(["time", *PRICES.assets])]
+    lines += [
+        ",".join([PRICES.at(row).isoformat(), *map(repr, PRICES.values[row].tolist())])
+        for row in range(len(PRICES))
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 def test_amounts_are_read_by_name() -> None:
@@ -121,21 +134,21 @@ def test_open_parameters_and_grids_must_match(
         ("2021-01-03T01:00+02:00", "2021-01-05T01:00+02:00", 2),
     ],
 )
-def test_window_counts_both_its_ends(start: str | None, end: str | None, rows: int) -> None:
-    assert len(window(PRICES, start, end)) == rows
+def test_window_counts_both_its_ends(tmp_path: Path, start: str | None, end: str | None, rows: int) -> None:
+    assert len(read_prices(saved(tmp_path), None, start=start, end=end)) == rows
 
 
 @pytest.mark.parametrize(
     ("start", "end"), [("2021-01-10", None), ("2022-01-01", None), ("2021-01-05", "2021-01-04")]
 )
-def test_window_of_fewer_than_two_rows_is_refused(start: str, end: str | None) -> None:
-    with pytest.raises(InsufficientHistory, match="prices are from 2021-01-01"):
-        window(PRICES, start, end)
+def test_window_of_fewer_than_two_rows_is_refused(tmp_path: Path, start: str, end: str | None) -> None:
+    with pytest.raises(InsufficientHistory, match=r"its own are from 2021-01-01T00:00"):
+        read_prices(saved(tmp_path), None, start=start, end=end)
 
 
-def test_time_that_is_none_is_refused() -> None:
+def test_time_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="to: should be a time"):
-        window(PRICES, None, "soon")
+        read_prices(saved(tmp_path), None, end="soon")
 
 
 def test_missing_library_is_named_with_its_remedy() -> None:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from router.cli.files import init_command
 from router.documents import load_portfolio_file
 from router.documents.config import load_config
+from router.documents.discipline_models import ForecastTable
 from router.portfolio import Guards
 
 
@@ -38,12 +39,15 @@ def test_portfolio_is_right_with_every_commented_key_in_force(tmp_path: Path) ->
         "trigger",
         "gates",
         "guards",
+        "discipline",
     } <= model.model_fields_set
     assert model.rules["WETH"].trade == "buy"
     assert model.trigger.parts[1].parts[0].bands_bps == {"WETH": 300}
     assert model.gates.model_fields_set == set(type(model.gates).model_fields)
     assert model.guards.model_fields_set == set(type(model.guards).model_fields)
     assert model.guards.guards() == Guards()
+    unset = {"time_column", "repair", "keep_jumps"}
+    assert model.discipline.forecast.model_fields_set == set(ForecastTable.model_fields) - unset
 
 
 def test_config_is_right_with_every_commented_key_in_force(tmp_path: Path) -> None:

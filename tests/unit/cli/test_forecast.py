@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
-from typing import Any
 
-import jsonschema
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from router.cli.main import group, run
+from router.cli.main import group
 from router.documents.discipline_models import DisciplineModel
-from router.documents.schemas import export_schemas
-from tests.unit.strategy.series import garch
-
-SCHEMA = export_schemas()["forecast"]
-
-
-def price_file(path: Path, rows: int = 420, *, seed: int = 1) -> Path:
-    """Daily closes of two correlated assets whose volatility clusters."""
-    one, other = garch(rows, seed=seed), garch(rows, seed=seed + 1)
-    both = np.column_stack([one, 0.5 * one + 0.8 * other])
-    closes = np.exp(np.cumsum(np.clip(both, -0.3, 0.3), axis=0)) * [3000, 60000]
-    days = np.datetime64("2023-01-01") + np.arange(rows)
-    lines = [f"{day},{first:.6f},{second:.6f}" for day, (first, second) in zip(days, closes, strict=True)]
-    path.write_text("\n".join(["date,ETH_close,BTC_close", *lines]) + "\n")
-    return path
-
-
-@pytest.fixture(scope="module")
-def prices(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(price_file(tmp_path_factory.mktemp("prices") / "prices.csv"))
+from tests.unit.cli.commands import document_of, refusal
+from tests.unit.price_files import price_file
 
 
 def arguments(prices: str, *more: str) -> list[str]:
     return ["forecast", "--prices", prices, "--columns", "WETH=ETH_close,WBTC=BTC_close", *more]
-
-
-def document_of(*words: str) -> dict[str, Any]:
-    done = CliRunner().invoke(group, [*words, "--json"], catch_exceptions=False)
-    assert done.exit_code == 0
-    found: dict[str, Any] = json.loads(done.stdout)
-    jsonschema.validate(found, SCHEMA)
-    return found
-
-
-def refusal(capsys: pytest.CaptureFixture[str], words: list[str]) -> dict[str, Any]:
-    assert run([*words, "--json"]) == 2
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
 
 
 def test_stdout_is_a_discipline_table_and_stderr_says_why(prices: str) -> None:
@@ -66,7 +30,7 @@ def test_stdout_is_a_discipline_table_and_stderr_says_why(prices: str) -> None:
 
 
 def test_document_says_for_each_asset_who_answers_and_what_the_scores_are(prices: str) -> None:
-    found = document_of(*arguments(prices))
+    found = document_of(arguments(prices))
     assert found["schema"] == "rebalance-forecast/1"
     assert [each["asset"] for each in found["assets"]] == ["WETH", "WBTC"]
     for each in found["assets"]:
@@ -80,7 +44,7 @@ def test_document_says_for_each_asset_who_answers_and_what_the_scores_are(prices
 
 def test_a_model_that_beats_the_constants_answers(tmp_path: Path) -> None:
     path = price_file(tmp_path / "long.csv", 1000, seed=3)
-    first = document_of(*arguments(str(path), "--model", "log_har"))["assets"][0]
+    first = document_of(arguments(str(path), "--model", "log_har"))["assets"][0]
     (trial,) = first["trials"]
     assert first["active"] == "log_har"
     assert trial["active"]

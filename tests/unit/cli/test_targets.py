@@ -8,50 +8,28 @@ import sys
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from router.cli.main import group, run
+from router.cli.main import group
 from router.documents.portfolio_file import load_portfolio_file
-from router.documents.schemas import export_schemas
 from router.documents.snapshot_file import load_snapshot
 from router.strategy.target_rules import RULES
-from tests.unit.cli.test_forecast import price_file
+from tests.unit.cli.commands import document_of, refusal
+from tests.unit.price_files import price_file
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-SCHEMA = export_schemas()["targets"]
 NEEDS = {
     "market_cap": ("--capitals", "WETH=4e11,WBTC=2e12"),
     "volatility_target": ("--volatility", "0.3"),
 }
 
 
-@pytest.fixture(scope="module")
-def prices(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(price_file(tmp_path_factory.mktemp("prices") / "prices.csv"))
-
-
 def arguments(prices: str, rule: str, *more: str) -> list[str]:
     columns = ("--columns", "WETH=ETH_close,WBTC=BTC_close")
     return ["targets", "--prices", prices, *columns, "--rule", rule, *NEEDS.get(rule, ()), *more]
-
-
-def document_of(words: list[str]) -> dict[str, Any]:
-    done = CliRunner().invoke(group, [*words, "--json"], catch_exceptions=False)
-    assert done.exit_code == 0
-    found: dict[str, Any] = json.loads(done.stdout)
-    jsonschema.validate(found, SCHEMA)
-    return found
-
-
-def refusal(capsys: pytest.CaptureFixture[str], words: list[str]) -> dict[str, Any]:
-    assert run([*words, "--json"]) == 2
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -138,12 +116,12 @@ def test_runs_repeat(prices: str) -> None:
         ("equal", ("--cap", "WETHH=0.3"), "InputError", "no asset 'WETHH'", "WETH"),
         ("equal", ("--cap", "0.4"), "InfeasibleWeights", "caps of 2 assets sum to 0.8", None),
         ("equal", ("--floor", "0.6"), "InfeasibleWeights", "floors of 2 assets sum to 1.2", None),
-        ("equal", ("--cap", "high"), "InputError", "should be a number", None),
+        ("equal", ("--cap", "high"), "InputError", "is not a number", None),
         ("equal", ("--covariance", "shrunken"), "InputError", "no covariance", "shrunk"),
         ("equal", ("--cash-asset", "WETH"), "InputError", "has prices", None),
         ("equal", ("--cash-weight", "0.1"), "InputError", "needs a cash asset", None),
         ("equal", ("--max-step", "0.1"), "InputError", "goes with step", None),
-        ("equal", ("--max-step", "nan", "--current", "WETH=1"), "InputError", "above 0", None),
+        ("equal", ("--max-step", "nan", "--current", "WETH=1"), "InputError", "out of range", None),
         ("equal", ("--max-step", "0.1", "--current", "WETH=0.5"), "InputError", "should sum to 1", None),
         ("equal", ("--window", "9"), "InputError", "does nothing under equal", None),
         ("momentum", ("--window", "999"), "InsufficientHistory", "has 419 rows, 999 are needed", None),

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from router.backtest import Costs, compare, run
 from router.documents import export_schemas
-from router.documents.backtest_file import attribution_of, backtest_file
+from router.documents.backtest_file import backtest_file
 from tests.unit.backtest.series import COSTS, NAMES, random_prices, study_of
 
 SCHEMA = Draft202012Validator(export_schemas()["backtest"])
@@ -38,18 +38,6 @@ def test_run_holds_the_figures_of_its_result() -> None:
     assert found.trades is not None
     assert len(found.trades) == len(result.trades)
     assert sum(each.value for each in found.trades) == pytest.approx(result.ledger.traded.sum())
-
-
-@pytest.mark.parametrize("policy", NAMES)
-@pytest.mark.parametrize("costs", COSTS)
-def test_attribution_sums_to_what_was_earned_and_its_costs_are_the_bills(policy: str, costs: str) -> None:
-    result = run(study_of(random_prices(4), costs=COSTS[costs]), policy)
-    found = attribution_of(result)
-    assert found.money.total == pytest.approx(result.final - 1e6, abs=1e-3)
-    assert found.money.unexplained == 0
-    assert found.money.fees == pytest.approx(-result.costs["fees"])
-    assert found.money.impact == pytest.approx(-result.costs["impact"] - result.costs["market"])
-    assert found.money.gas == pytest.approx(-result.costs["gas"])
 
 
 def test_run_that_stopped_has_no_growth_and_no_objective() -> None:

@@ -31,6 +31,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         "max_price_deviation_bps": 20,
         "max_source_deviation_bps": 30,
         "min_sources": 2,
+        "max_jump_bps": 1_500,
     }
     assert guards_of(tmp_path, **table) == Guards(**table)
 
@@ -43,6 +44,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ("max_price_deviation_bps", 0),
         ("max_price_deviation_bps", 10_001),
         ("max_source_deviation_bps", 0.03),
+        ("max_jump_bps", 0),
+        ("max_jump_bps", 0.2),
         ("min_sources", 0),
         ("min_sources", 3),
         ("min_source", 1),

@@ -178,6 +178,28 @@ def test_pairs_of_a_pool_of_many_tokens_move_what_the_joint_trade_moves(
         assert received[token(name)] <= max(gain, 0) * (1 + 1e-9) + 2
 
 
+@pytest.mark.parametrize("share", [1e-3, 0.2])
+def test_swaps_that_one_token_pays_for_fall_short_alike(share: float) -> None:
+    """Whichever comes first: what is short must not lean to one side of the target."""
+    pool = weighted(0, {"USD": 40, "ETH": 30, "BTC": 30}, 1e12, fee_pips=10_000)
+    names = ("USD", "ETH", "BTC")
+    balances = {name: pool.balances[pool.tokens.index(token(name))] for name in names}
+    grown = (1 + share * 0.99) ** (0.4 / 0.3)
+    for part in (0.3, 0.5, 0.7):
+        gains = {
+            "USD": -share * balances["USD"],
+            "ETH": balances["ETH"] * (1 - grown**-part),
+            "BTC": balances["BTC"] * (1 - grown ** -(1 - part)),
+        }
+        trade = PoolTrade(pool, (0, 1, 2), tuple(gains.values()), 0.0)
+        state, short = pool, []
+        for each in _pairs(pool, [token(name) for name in gains], trade):
+            amount, state = state.swap(each.token_in, each.token_out, int(each.amount_in))
+            short.append(1 - amount / each.amount_out)
+        assert 0 < max(short) <= 0.01 * share
+        assert min(short) == pytest.approx(max(short), rel=0.1)
+
+
 def test_legs_of_a_solution_add_what_the_solution_adds() -> None:
     market = snapshot([weighted(0, {"USD": 40, "ETH": 30, "BTC": 30}, 1e6), v2(1, "USD", "ETH", 1e6)])
     owner = portfolio({"USD": 5e4}, {"ETH": 0.5, "BTC": 0.5})

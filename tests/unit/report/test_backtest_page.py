@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from router.backtest import Costs, Prices, compare
-from router.documents.backtest_file import attribution_of, metrics_entry
+from router.backtest.attribution import attribution_of
+from router.documents.backtest_file import metrics_entry
 from router.documents.backtest_models import PointEntry, SweepEntry
 from router.report import backtest_figures, backtest_tables
 from router.report.backtest_figures import bounds_of, drift_before

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from router.strategy.volatility import Ewma, log_har
-from scripts.forecast_scores import ASSETS, MARKS, PAGE, PRICES, closes, forecast_row, timing_row
+from scripts.forecast_scores import ASSETS, MARKS, PAGE, PRICES, closes, forecast_row, policy_row, timing_row
 
 pytestmark = pytest.mark.skipif(not PRICES.exists(), reason=f"needs {PRICES}")
 
@@ -27,3 +27,7 @@ def test_score_of_timing_is_that_on_the_page() -> None:
     prices = closes()
     simple = prices[1:] / prices[:-1] - 1
     assert timing_row(np.column_stack([simple, np.zeros(len(simple))]), 0.05, 0.003) in written()
+
+
+def test_objectives_of_policies_are_those_on_the_page() -> None:
+    assert policy_row(0.003, 1e6) in written()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-import os
 from datetime import date
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-SHARED = Path(os.environ.get("REBALANCE_SHARED_DATA", Path(__file__).parents[3] / "../shared/data"))
-PRICES = SHARED / "prices/coinbase_daily_ohlcv_btc_eth_link_2021-01_2023-12.csv"
-ASSETS = ("BTC", "ETH", "LINK", "USD")
+from scripts.bench.recorded import DATA
+
+PRICES = DATA / "prices" / "coinbase_daily_ohlcv_btc_eth_link_2021-01_2023-12.csv"
+NAMES = ("BTC", "ETH", "LINK")
+ASSETS = (*NAMES, "USD")
 
 
 @cache
@@ -27,5 +27,10 @@ def closes() -> tuple[list[date], tuple[str, ...], np.ndarray]:
     if not PRICES.is_file():
         pytest.skip(f"recorded prices are not at {PRICES} (set REBALANCE_SHARED_DATA)")
     rows = _rows()
-    prices = [[float(row[f"{asset}_close"]) for asset in ASSETS[:-1]] + [1.0] for row in rows]
+    prices = [[float(row[f"{asset}_close"]) for asset in NAMES] + [1.0] for row in rows]
     return [date.fromisoformat(row["Date"]) for row in rows], ASSETS, np.array(prices)
+
+
+def log_returns() -> np.ndarray:
+    """Daily log returns without cash, (days - 1, 3)."""
+    return np.diff(np.log(closes()[2][:, : len(NAMES)]), axis=0)

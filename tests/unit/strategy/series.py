@@ -1,34 +1,8 @@
-"""Series that the tests of targets and forecasts share."""
+"""Random series that the tests of targets and forecasts share."""
 
 from __future__ import annotations
 
-import csv
-import os
-from functools import cache
-from pathlib import Path
-
 import numpy as np
-import pytest
-
-SHARED = Path(os.environ.get("REBALANCE_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
-PRICES = SHARED / "prices" / "coinbase_daily_ohlcv_btc_eth_link_2021-01_2023-12.csv"
-
-
-@cache
-def closes() -> np.ndarray:
-    """Daily closes of BTC, ETH and LINK, 2021 to 2023, (days, 3); a test that asks skips without the data."""
-    if not PRICES.exists():
-        pytest.skip(f"needs {PRICES}")
-    with PRICES.open() as file:
-        return np.array([[float(row[f"{name}_close"]) for name in NAMES] for row in csv.DictReader(file)])
-
-
-NAMES = ("BTC", "ETH", "LINK")
-
-
-def log_returns() -> np.ndarray:
-    """Daily log returns of the same, (days - 1, 3)."""
-    return np.diff(np.log(closes()), axis=0)
 
 
 def garch(rows: int, *, seed: int, persistence: float = 0.97, daily: float = 0.04) -> np.ndarray:

@@ -89,23 +89,25 @@ def test_the_gas_only_trigger_is_the_published_figure() -> None:
 @pytest.mark.parametrize(
     ("nav", "trigger", "landing", "cost_bps", "to_target_bps"),
     [
-        (1e4, 0.1687, 0.0063, 94.7, 94.8),
-        (1e5, 0.1018, 0.0157, 39.05, 39.9),
-        (1e6, 0.0700, 0.0275, 24.3, 27.1),
-        (1e7, 0.0562, 0.0361, 20.8, 25.2),
+        (1e4, 0.1687, 0.0063, 94.68, 94.81),
+        (1e5, 0.1018, 0.0157, 39.05, 39.94),
+        (1e6, 0.0700, 0.0275, 24.25, 27.09),
+        (1e7, 0.0562, 0.0361, 20.79, 25.19),
     ],
 )
 def test_the_mixed_band_is_the_published_figure(
     nav: float, trigger: float, landing: float, cost_bps: float, to_target_bps: float
 ) -> None:
+    """30 of gas and 30 bp at 80 % volatility, risk aversion 3 and a weight of a half. At 100,000 the formula
+    gives 39.0498, which the reference has as 39.1."""
     mixed = case(0.003, 30 / nav)
     band = long_run_band(mixed)
     assert (band.trigger, band.landing) == (
         pytest.approx(trigger, abs=5e-5),
         pytest.approx(landing, abs=5e-5),
     )
-    assert band.objective * 1e4 == pytest.approx(cost_bps, abs=0.05)
-    assert target_band(mixed).objective * 1e4 == pytest.approx(to_target_bps, abs=0.05)
+    assert band.objective * 1e4 == pytest.approx(cost_bps, abs=0.005)
+    assert target_band(mixed).objective * 1e4 == pytest.approx(to_target_bps, abs=0.005)
 
 
 # Long run: properties.

@@ -33,6 +33,39 @@ def test_the_choice_is_the_best_of_all(leg: float, cash: bool) -> None:
         assert total_cost(problem, found.trade) == pytest.approx(best_of_all(problem), abs=1e-10)
 
 
+def test_no_choice_among_dear_and_cheap_assets_is_better() -> None:
+    for seed in range(3):
+        problem = random_problem(seed, assets=6, pieces=3, horizon_years=0.5)
+        legs = tuple(np.random.default_rng(seed).choice([0.0, 1e-5, 5e-5, 3e-4], 6).tolist())
+        problem = replace(problem, cost=replace(problem.cost, legs=legs))
+        found = best_choice(problem)
+        assert found.proven
+        assert total_cost(problem, found.trade) == pytest.approx(best_of_all(problem), abs=1e-10)
+
+
+@pytest.mark.parametrize("cash", [True, False])
+def test_assets_left_out_together_lose_at_least_the_sum_of_their_least_losses(cash: bool) -> None:
+    sharp = 0
+    for seed in range(3):
+        problem = random_problem(seed, assets=5, pieces=2, cash=cash, horizon_years=0.5)
+        trade = cheapest_trade(problem)
+        least, losses = total_cost(problem, trade), choice._least_losses(problem, trade)
+        for flags in product([False, True], repeat=5):
+            kept = np.array(flags)
+            lost = total_cost(problem, cheapest_trade(problem, kept)) - least
+            assert lost >= losses[~kept].sum() - 1e-12
+            sharp += bool(losses[~kept].sum() > lost / 10 > 0)
+    assert sharp > 10
+
+
+def test_few_programs_prove_a_choice_among_eight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "MOST_PROGRAMS", 40)
+    for seed in range(4):
+        problem = random_problem(seed, assets=8, pieces=8, horizon_years=0.5)
+        problem = with_legs(problem, 2e-5)
+        assert best_choice(problem).proven
+
+
 def test_small_trades_are_dropped_where_their_gas_is_more_than_they_gain() -> None:
     problem = random_problem(2, assets=5, horizon_years=0.25)
     counts = [np.count_nonzero(best_choice(with_legs(problem, leg)).trade) for leg in (0.0, 1e-5, 1e-4, 1e-3)]

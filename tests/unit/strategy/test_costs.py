@@ -134,3 +134,15 @@ def test_each_asset_traded_costs_its_leg_and_others_do_not() -> None:
     assert cost.gas(np.zeros(3)) == 0.0
     with pytest.raises(InputError, match="legs"):
         MarketCost(cost.assets, cost.buys, cost.sells, legs=(1e-5,))
+
+
+@given(st.lists(st.floats(-1.5, 1.5), min_size=3, max_size=3), st.sampled_from((0.0, 0.0009)))
+def test_the_variable_cost_is_what_each_side_of_each_curve_takes(changes: list[float], rate: float) -> None:
+    curves = (
+        CostCurve(np.array([0.0, 0.1, 0.3]), np.array([0.0, 0.001, 0.005])),
+        CostCurve.proportional(0.003),
+        CostCurve(np.zeros(1), np.zeros(1)),
+    )
+    cost = MarketCost(("WETH", "WBTC", "USDC"), curves, curves[::-1], premium_rate=rate)
+    bills = (cost.buys[i].at(x) if x > 0 else cost.sells[i].at(-x) - rate * x for i, x in enumerate(changes))
+    assert cost.variable(np.array(changes)) == pytest.approx(sum(bills), abs=1e-15)

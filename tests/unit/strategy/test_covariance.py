@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from router.errors import InputError, InsufficientHistory, NotFinite, SingularCovariance
-from router.strategy.covariance import CovarianceKind, check_covariance, covariance_of, with_volatilities
+from router.strategy.covariance import (
+    CovarianceKind,
+    check_covariance,
+    check_definite,
+    covariance_of,
+    with_volatilities,
+)
 
 from .series import garch, random_covariance
 
@@ -82,7 +90,7 @@ def test_only_cash_has_no_covariance(kind: CovarianceKind) -> None:
 @pytest.mark.parametrize("kind", list(CovarianceKind))
 def test_every_estimate_of_enough_rows_can_be_optimised_on(kind: CovarianceKind) -> None:
     rows = np.column_stack([garch(300, seed=seed) for seed in range(4)])
-    check_covariance(covariance_of(rows, kind))
+    check_definite(covariance_of(rows, kind))
 
 
 def test_too_few_rows_are_refused() -> None:
@@ -109,20 +117,34 @@ def test_settings_that_mean_nothing_are_refused(setting: dict[str, float]) -> No
 def test_singular_covariances_name_the_assets() -> None:
     pair = np.array([[1.0, 0.5, 0.5], [0.5, 1.0, 1.0], [0.5, 1.0, 1.0]])
     with pytest.raises(SingularCovariance, match="ETH, stETH move together"):
-        check_covariance(pair, ["BTC", "ETH", "stETH"])
+        check_definite(pair, ["BTC", "ETH", "stETH"])
     with pytest.raises(SingularCovariance, match="asset 1 has a variance of 0"):
-        check_covariance(np.diag([1.0, 0.0]))
-    with pytest.raises(SingularCovariance, match="asset 0, asset 1 move together"):
-        check_covariance(np.array([[1.0, 2.0], [2.0, 1.0]]))
+        check_definite(np.diag([1.0, 0.0]))
+    for riskless in (pair, np.diag([1.0, 0.0]), np.zeros((2, 2))):
+        np.testing.assert_array_equal(check_covariance(riskless), riskless)
 
 
-def test_matrices_that_are_no_covariance_are_refused() -> None:
+@pytest.mark.parametrize("check", [check_covariance, check_definite])
+def test_matrices_that_are_no_covariance_are_refused(check: Callable[..., np.ndarray]) -> None:
     with pytest.raises(InputError, match="symmetric"):
-        check_covariance(np.array([[1.0, 0.1], [0.2, 1.0]]))
-    with pytest.raises(InputError, match="square"):
-        check_covariance(np.ones((2, 3)))
+        check(np.array([[1.0, 0.1], [0.2, 1.0]]))
+    with pytest.raises(InputError, match=r"should be 2 x 2, is \(2, 3\)"):
+        check(np.ones((2, 3)))
     with pytest.raises(NotFinite, match=r"covariance\[0, 1\]"):
-        check_covariance(np.array([[1.0, np.nan], [np.nan, 1.0]]))
+        check(np.array([[1.0, np.nan], [np.nan, 1.0]]))
+    with pytest.raises(InputError, match="has the eigenvalue -1: no returns"):
+        check(np.array([[1.0, 2.0], [2.0, 1.0]]))
+
+
+def test_a_covariance_of_another_size_is_refused() -> None:
+    with pytest.raises(InputError, match="should be 3 x 3"):
+        check_covariance(np.eye(2), 3)
+
+
+def test_a_covariance_below_zero_by_rounding_alone_passes() -> None:
+    assert np.linalg.eigvalsh(check_covariance(np.diag([1.0, -0.9e-9])))[0] < 0
+    with pytest.raises(InputError, match="eigenvalue"):
+        check_covariance(np.diag([1.0, -1.1e-9]))
 
 
 def test_other_volatilities_leave_the_correlations() -> None:

@@ -73,9 +73,9 @@ def test_tracking_error_is_none_without_a_covariance_and_refused_by_name():
         drift.of(DriftKind.TRACKING_ERROR)
 
 
-def test_covariance_of_nothing_that_exists_is_refused_where_it_shows():
-    with pytest.raises(InputError, match="covariance: should be positive semidefinite"):
-        drift_of([0.6, 0.4], [0.5, 0.5], [[1.0, 2.0], [2.0, 1.0]]).of(DriftKind.TRACKING_ERROR)
+def test_covariance_of_nothing_that_exists_is_refused():
+    with pytest.raises(InputError, match="covariance: has the eigenvalue -1"):
+        drift_of([0.6, 0.4], [0.5, 0.5], [[1.0, 2.0], [2.0, 1.0]])
 
 
 def test_deviation_that_carries_no_risk_has_a_tracking_error_of_zero():
@@ -97,8 +97,14 @@ def test_money_without_a_nav_is_refused():
         ([math.inf, -math.inf], [0.5, 0.5], None, None, "weights: has a figure"),
         ([], [], None, None, "weights: should be one row"),
         ([[0.5, 0.5]], [0.5, 0.5], None, None, "weights: should be one row"),
-        ([0.5, 0.5], [0.5, 0.5], [[1.0]], None, "covariance: should be 2 by 2"),
-        ([0.5, 0.5], [0.5, 0.5], [[1.0, math.nan], [0.0, 1.0]], None, "covariance: has a figure"),
+        ([0.5, 0.5], [0.5, 0.5], [[1.0]], None, "covariance: should be 2 x 2"),
+        (
+            [0.5, 0.5],
+            [0.5, 0.5],
+            [[1.0, math.nan], [0.0, 1.0]],
+            None,
+            r"covariance\[0, 1\]: nan is",
+        ),
         ([0.5, 0.5], [0.5, 0.5], None, 0.0, "nav: should be a positive amount"),
         ([0.5, 0.5], [0.5, 0.5], None, math.nan, "nav: should be a positive amount"),
     ],

@@ -7,12 +7,13 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import InputError
-from router.strategy.exact import decode, digest_of, encode, text_of
+from router.strategy.exact import decode, differences, digest_of, encode, text_of
 
 
 class Colour(StrEnum):
@@ -118,3 +119,29 @@ def test_digest_is_of_the_content_and_not_of_the_order_of_keys():
     plain = encode(Whole, WHOLE)
     assert digest_of(dict(reversed(plain.items()))) == digest_of(plain)
     assert digest_of(plain | {"name": "name"}) != digest_of(plain)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    sizes: npt.NDArray[np.float64]
+
+
+def test_a_column_comes_back_as_an_array():
+    plain = encode(Columns, Columns(np.array([0.1, -0.0, math.inf])))
+    assert plain["sizes"] == [(0.1).hex(), "-0x0.0p+0", "inf"]
+    again = decode(Columns, plain, "columns").sizes
+    assert again.dtype == np.float64
+    assert encode(Columns, Columns(again)) == plain
+    with pytest.raises(InputError, match=r"columns\.sizes\[1\]: should be float in its one exact form"):
+        decode(Columns, plain | {"sizes": ["0x1.0000000000000p+0", "1"]}, "columns")
+
+
+def test_differences_are_named_by_place():
+    old = {"a": [{"b": "1"}, "x"], "c": ["1"], "d": "only"}
+    new = {"a": [{"b": "2"}, "x"], "c": ["1", "2"]}
+    assert differences(old, new, "whole") == (
+        "whole.a[0].b: recorded '1', replayed '2'",
+        "whole.c: recorded ['1'], replayed ['1', '2']",
+        "whole.d: recorded 'only', replayed None",
+    )
+    assert differences(old, new, "whole", lambda *_: True) == ()

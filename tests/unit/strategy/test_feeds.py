@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from math import inf, nan
+from math import inf, isfinite, nan
 from random import Random
 from statistics import median
 
@@ -168,27 +167,44 @@ def test_one_liar_among_many_moves_no_accepted_price_beyond_the_honest(
 # --- jumps
 
 
-def test_a_jump_from_the_price_last_accepted_is_refused() -> None:
+def test_a_jump_from_the_price_last_accepted_is_refused_up_or_down_alike() -> None:
     last = {"ETH": reading("median", 2000.0, age=timedelta(hours=1))}
-    for fine in (2400.0, 1600.0):
+    for fine in (2599.0, 2001 / 1.3):
         check_prices(["ETH"], readings(fine, fine), NOW, last_accepted=last)
-    for far in (2401.0, 1599.0):
-        with pytest.raises(PriceJumped, match="2000 last accepted"):
+    for far in (2601.0, 1999 / 1.3):
+        with pytest.raises(PriceJumped, match="2000 was last accepted") as caught:
+            check_prices(["ETH"], readings(far, far), NOW, last_accepted=last)
+        assert caught.value.limit == pytest.approx(3_000)
+        assert caught.value.found == pytest.approx(max(far / 2000, 2000 / far) * 1e4 - 1e4)
+
+
+@pytest.mark.parametrize(("days", "most"), [(-4, 1.3**2), (0, 1.3), (1, 1.3), (4, 1.3**2), (25, 1.3**5)])
+def test_a_price_may_move_further_the_longer_it_was_not_looked_at(days: int, most: float) -> None:
+    last = {"ETH": reading("median", 2000.0, age=timedelta(days=days))}
+    for move in (most, 1 / most):
+        near, far = (2000 * move**far for far in (0.999, 1.001))
+        check_prices(["ETH"], readings(near, near), NOW, last_accepted=last)
+        with pytest.raises(PriceJumped):
             check_prices(["ETH"], readings(far, far), NOW, last_accepted=last)
 
 
-def test_a_price_accepted_long_ago_is_no_measure() -> None:
-    last = {"ETH": reading("median", 2000.0, age=timedelta(days=1))}
+def test_a_wrong_decimal_place_is_a_jump_after_a_month_without_a_look() -> None:
+    last = {"ETH": reading("median", 2000.0, age=timedelta(days=30))}
     with pytest.raises(PriceJumped):
-        check_prices(["ETH"], readings(500.0, 500.0), NOW, last_accepted=last)
-    older = {"ETH": replace(last["ETH"], updated_at=NOW - timedelta(days=1) - SECOND)}
-    assert check_prices(["ETH"], readings(500.0, 500.0), NOW, last_accepted=older).prices == {"ETH": 500.0}
+        check_prices(["ETH"], readings(200.0, 200.0), NOW, last_accepted=last)
 
 
-@given(prices, prices, st.floats(0, 1e5))
-def test_a_jump_is_found_exactly_where_it_is_too_far(price: float, last: float, most: float) -> None:
-    fault = find_jump("ETH", price, last, most)
-    assert (fault is not None) == (abs(price / last - 1) * 1e4 > most)
+@given(prices, prices, st.floats(0, 1e5), st.floats(0, 1e6))
+def test_a_jump_is_found_where_it_is_too_far_and_its_figures_are_numbers(
+    price: float, last: float, most: float, windows: float
+) -> None:
+    fault = find_jump("ETH", price, last, most, windows)
+    assert (fault is None) == (find_jump("ETH", last, price, most, windows) is None)
+    if fault is not None:
+        assert fault.found is not None
+        assert fault.limit is not None
+        assert isfinite(fault.found)
+        assert fault.found >= fault.limit >= most * (1 - 1e-9)
 
 
 # --- sequencer
@@ -242,6 +258,11 @@ def test_times_without_a_zone_and_accepted_prices_that_are_none_are_told(
     with pytest.raises(InputError) as caught:
         check_prices(**{**fine, **change})
     assert caught.value.path == path
+
+
+def test_a_window_of_no_length_is_refused() -> None:
+    with pytest.raises(InputError, match="jump_window: should be a time"):
+        FeedLimits(jump_window=timedelta())
 
 
 @pytest.mark.parametrize("limit", ["max_deviation_bps", "max_jump_bps", "min_sources"])

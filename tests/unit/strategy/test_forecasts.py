@@ -16,7 +16,8 @@ from router.strategy.regimes import Regimes
 from router.strategy.targets import risk_parity
 from router.strategy.volatility import Constant, Ewma, Garch, Har, Model, Parameters, Shrunk, log_har
 
-from .series import garch, log_returns
+from .recorded import log_returns
+from .series import garch
 
 QUICK = Settings(horizon=5, refit=50, window=40, needed=10)
 SHORT = (Constant(), Constant(100))

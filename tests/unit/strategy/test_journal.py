@@ -73,7 +73,7 @@ def test_record_of_impossible_values_is_refused_with_its_place():
     ("old", "new", "says"),
     [
         ('"cooldown"', '"fired"', "digest: is"),
-        (Record.SCHEMA, "rebalance-trigger-record/2", "schema: should be"),
+        (Record.SCHEMA, "rebalance-trigger-record/3", "schema: should be"),
         ('"schema"', '"scheme"', "record: should hold schema, digest and record"),
         ("{", "", "record: is no JSON"),
     ],
@@ -83,3 +83,25 @@ def test_record_that_was_touched_is_refused(old, new, says):
     assert old in text
     with pytest.raises(InputError, match=says):
         Record.of_text(text.replace(old, new, 1))
+
+
+def test_lines_of_the_version_before_still_replay():
+    document = json.loads(tick(SPEC, STATE, seen(0.25), at(1)).to_text())
+    for name in ("weighing", "accepted"):
+        assert document["record"].pop(name) is None
+    document |= {"schema": "rebalance-trigger-record/1", "digest": digest_of(document["record"])}
+    record = Record.of_text(json.dumps(document))
+    assert (record.weighing, record.accepted) == (None, None)
+    assert replay(record).differences == ()
+    document["record"]["decision"]["attempt"] = "5"
+    with pytest.raises(InputError, match="digest: is"):
+        Record.of_text(json.dumps(document))
+
+
+def test_an_altered_record_can_be_read_to_see_what_it_says():
+    text = tick(SPEC, STATE, seen(0.25), at(1)).to_text()
+    assert Record.of_any_text(text)[1] == ""
+    record, altered = Record.of_any_text(text.replace('["cooldown"]', '["fired"]'))
+    assert record.decision.reasons == (Reason.FIRED,)
+    assert altered.startswith("is ")
+    assert replay(record).differences == ("decision.reasons[0]: recorded 'fired', replayed 'cooldown'",)

@@ -5,6 +5,7 @@ import sys
 
 HEAVY = [
     "arch",
+    "clarabel",
     "croniter",
     "cvxpy",
     "matplotlib",

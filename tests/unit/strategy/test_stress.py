@@ -138,3 +138,20 @@ def test_impossible_values_are_refused(values: tuple[float, ...]) -> None:
     with pytest.raises(InputError) as caught:
         stress(ASSETS, values, TARGETS, [CALM], tolerance=0.02, max_cost=0.01)
     assert caught.value.path == "values"
+
+
+def test_what_guards_refuse_is_the_verdict_unless_it_is_worse() -> None:
+    told = ("DepthExceeded: too much",)
+    row = one(cost_to_target=lambda scenario: 99.0, find_refusals=lambda scenario: told)
+    assert (row.verdict, row.refused, row.reason) == (StressVerdict.REFUSED, told, told[0])
+    assert row.cost_to_target == 99.0
+    assert one(cost_to_target=lambda scenario: 0.0, find_refusals=lambda scenario: ()).refused == ()
+
+    def unreachable(scenario: Scenario) -> float:
+        raise Infeasible("no pool")
+
+    def never(scenario: Scenario) -> tuple[str, ...]:
+        raise AssertionError("there is no way back to be refused")
+
+    row = one(cost_to_target=unreachable, find_refusals=never)
+    assert (row.verdict, row.refused) == (StressVerdict.UNREACHABLE, ())

@@ -23,7 +23,8 @@ from router.strategy.targets import (
     risk_parity,
 )
 
-from .series import log_returns, random_covariance
+from .recorded import log_returns
+from .series import random_covariance
 
 
 @st.composite

@@ -8,7 +8,7 @@ import pytest
 from router.errors import InputError, NotFinite, Unaffordable
 from router.strategy.timing import Timing, TimingRule, TimingScore, _figures, advise, lessons
 
-from .series import closes
+from .recorded import closes
 
 TARGETS = np.array([0.5, 0.5])
 
@@ -237,8 +237,8 @@ def test_rules_that_make_no_sense_are_refused(setting: dict[str, object]) -> Non
 
 def test_on_recorded_prices_the_advice_is_on_only_where_it_was_cheaper() -> None:
     """BTC, ETH, LINK and cash at 30 bp and a 5 % band, daily from 2021 to 2023."""
-    prices = closes()
-    returns = np.column_stack([prices[1:] / prices[:-1] - 1, np.zeros(len(prices) - 1)])
+    _, _, prices = closes()
+    returns = prices[1:] / prices[:-1] - 1
     one = TimingRule(np.array([0.4, 0.3, 0.2, 0.1]), 0.05, np.array([0.003, 0.003, 0.003, 0.0]), fixed=3e-5)
     score = fed(returns, one).score
     assert score.unfit == 0

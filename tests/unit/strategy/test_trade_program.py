@@ -12,8 +12,10 @@ from router.strategy.costs import CostCurve, MarketCost
 from router.strategy.trade_problem import trade_problem
 from router.strategy.trade_program import cheapest_trade
 from tests.unit.strategy.trade_cases import random_problem
+from tests.unit.strategy.trade_peers import trade_by
 
 PEERS = {
+    "CLARABEL": {},
     "OSQP": {"eps_abs": 1e-8, "eps_rel": 1e-8, "max_iter": 50_000, "polishing": True},
     "SCS": {"eps_abs": 1e-8, "eps_rel": 1e-8, "max_iters": 50_000},
     "HIGHS": {},
@@ -28,7 +30,7 @@ def test_solvers_agree_on_the_least_cost(solver: str, pieces: int) -> None:
     for seed in range(3):
         problem = random_problem(seed, assets=5, pieces=pieces, horizon_years=SEASON)
         ours = total_cost(problem, cheapest_trade(problem))
-        theirs = total_cost(problem, cheapest_trade(problem, solver=solver, **PEERS[solver]))
+        theirs = total_cost(problem, trade_by(solver, problem, **PEERS[solver]))
         assert ours == pytest.approx(theirs, abs=1e-9)
         assert ours <= theirs + 1e-11
 
@@ -109,9 +111,45 @@ def test_a_tiny_drift_is_solved_as_well_as_a_large_one() -> None:
     assert np.abs(landing - free.targets).max() < 1e-4 * np.abs(free.deviations).max()
 
 
+def test_a_covariance_that_rounding_took_below_zero_is_solved() -> None:
+    problem = random_problem(1, assets=5, pieces=2, cash=False, horizon_years=SEASON)
+    values, axes = np.linalg.eigh(problem.pull)
+    values[0] = 0.0
+    singular = replace(problem, pull=(axes * values) @ axes.T)
+    values[0] = -0.9e-9 * np.abs(problem.pull).max()
+    below = replace(problem, pull=(axes * values) @ axes.T)
+    assert cheapest_trade(below) == pytest.approx(cheapest_trade(singular), abs=1e-6)
+
+
 def test_an_answer_that_does_not_add_up_is_none() -> None:
     problem = random_problem(1)
     with pytest.raises(Unsolved, match="unaccounted"):
         trade_program._settled(problem, np.array([0.1, 0.0, 0.0, 0.0, 0.0]), 0.1)
-    with pytest.raises(Unsolved, match="OSQP"):
-        cheapest_trade(problem, solver="OSQP", max_iter=1, eps_abs=1e-12, eps_rel=1e-12)
+
+
+def test_a_precision_that_is_not_reached_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = random_problem(1, horizon_years=SEASON)
+    least = total_cost(problem, cheapest_trade(problem))
+    monkeypatch.setattr(trade_program, "PRECISIONS", (0.0, 1e-8))
+    assert total_cost(problem, cheapest_trade(problem)) == pytest.approx(least, abs=1e-9)
+    monkeypatch.setattr(trade_program, "PRECISIONS", (0.0,))
+    with pytest.raises(Unsolved, match="Clarabel ended as"):
+        cheapest_trade(problem)
+
+
+def test_an_asset_between_equal_limits_moves_there_and_pays_for_it() -> None:
+    free = random_problem(1, assets=4, pieces=3, horizon_years=SEASON)
+    wanted = free.weights[0] + 0.01
+    floors, caps = free.floors.copy(), free.caps.copy()
+    floors[0] = caps[0] = wanted
+    trade = cheapest_trade(replace(free, floors=floors, caps=caps))
+    assert trade[0] == pytest.approx(0.01, abs=1e-9)
+    assert trade.sum() + free.cost.variable(trade) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_loan_is_paid_for_what_is_sold() -> None:
+    problem = random_problem(1, assets=4, pieces=2, horizon_years=SEASON)
+    lent = replace(problem, cost=replace(problem.cost, premium_rate=0.002))
+    theirs = trade_by("CLARABEL", lent)
+    assert total_cost(lent, cheapest_trade(lent)) == pytest.approx(total_cost(lent, theirs), abs=1e-9)
+    assert np.abs(cheapest_trade(lent)).sum() < np.abs(cheapest_trade(problem)).sum()

@@ -9,7 +9,8 @@ from router.errors import InputError, InsufficientHistory, NotFinite
 from router.strategy.forecasts import Forecaster, Outlook, Settings
 from router.strategy.trials import CHOSEN_FROM, MODELS, AssetOutlook, settings_of, try_models
 from router.strategy.volatility import log_har
-from tests.unit.strategy.series import NAMES, garch, log_returns
+from tests.unit.strategy.recorded import NAMES, log_returns
+from tests.unit.strategy.series import garch
 
 CLUSTERED = garch(760, seed=3)[:, None]
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from router.strategy.drift import DriftKind
+from router.strategy.machine import advance
 from router.strategy.observation import Observation
 from router.strategy.schedule import Interval
+from router.strategy.state import arm, completed, failed
 from router.strategy.triggers import AllOf, AnyOf, Calendar, Gates, Threshold, TriggerSpec
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -31,6 +33,29 @@ def band(width: float, measure: DriftKind = DriftKind.ABSOLUTE) -> Threshold:
 
 def every(hours: float, grace: float | None = None, **others) -> Calendar:
     return Calendar(Interval(hours * HOUR, **others), None if grace is None else grace * HOUR)
+
+
+OUT, IN = seen(0.25), seen(0.0)
+ODD = 0.0625
+"""A drift and its doubles that floats hold exactly."""
+
+
+class Run:
+    """A machine with its state, at hours since the start."""
+
+    def __init__(self, when, **gates):
+        self.spec = TriggerSpec(when, Gates(**gates))
+        self.state = arm(self.spec, START)
+
+    def tick(self, hour, observation=IN):
+        decision, self.state = advance(self.spec, self.state, observation, at(hour))
+        return decision
+
+    def done(self, hour):
+        self.state = completed(self.state, at(hour))
+
+    def broke(self, hour):
+        self.state = failed(self.state, at(hour))
 
 
 def hours(least: int, most: int):

@@ -1,0 +1,112 @@
+"""Recorded prices that a portfolio file names: those up to the market's time, refused where they are old."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from router.backtest import Prices, load_prices
+from router.documents.extra import strategy_extra
+from router.documents.price_models import PricesTable
+from router.errors import InputError, InsufficientHistory, OutdatedPrices
+
+LEAST_RETURNS = 30
+"""Below it nothing is estimated that moves money."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Prices as they were known at a time.
+
+    Attributes:
+        prices: the rows that are not later.
+        source: the file's name.
+        sha256: of the file, hex.
+    """
+
+    prices: Prices
+    source: str
+    sha256: str
+
+    @property
+    def told(self) -> str:
+        """Which figures these are, in one clause."""
+        prices, last = self.prices, self.prices.at(-1)
+        rows = f"{self.source}, {len(prices)} rows to {last:%Y-%m-%dT%H:%M:%SZ}"
+        parts = [rows, f"sha-256 {self.sha256}"]
+        parts += [f"repairs: {prices.repairs.total}"] if prices.repairs.total else []
+        return ", ".join(parts)
+
+
+def read_history(table: PricesTable, folder: Path, now: datetime) -> History:
+    """The prices of a table's file; error paths are keys of the table.
+
+    Args:
+        folder: what the file's path is relative to.
+        now: the market's time; a row that is later is not known yet.
+
+    Raises:
+        OutdatedPrices: the newest row is older than the table allows.
+        InsufficientHistory: too few rows by then.
+        InputError: no such file or column, faulty prices, or a library that is not installed.
+    """
+    path = folder / table.prices
+    for asset, column in table.columns.items():
+        if "=" in column:
+            raise InputError(f"{column!r} holds '=', so it can't be named", path=f"columns.{asset}")
+    columns = tuple(f"{asset}={column}" for asset, column in table.columns.items())
+    try:
+        with strategy_extra("prices"):
+            digest = _digest(path)
+            prices = load_prices(
+                path,
+                columns,
+                time=table.time_column,
+                repair=table.repair,
+                keep_jumps=table.keep_jumps,
+                end=now,
+            )
+    except InputError as error:
+        raise type(error)(_beside(error), path=_key(table, error), nearest=error.nearest) from None
+    if _digest(path) != digest:
+        raise InputError(f"{path.name} changed while it was read", path="prices")
+    if len(prices) <= LEAST_RETURNS:
+        raise InsufficientHistory(
+            f"{path.name} has {len(prices)} rows up to the market's time, "
+            f"{now.astimezone(UTC):%Y-%m-%d %H:%M}Z; {LEAST_RETURNS + 1} are needed",
+            path="prices",
+        )
+    last = prices.at(-1)
+    days = (now - last) / timedelta(days=1)
+    if days > float(table.max_age_days):
+        raise OutdatedPrices(
+            f"{path.name} ends at {last:%Y-%m-%d %H:%M}Z, {days:.1f} days before the market's time; "
+            f"max_age_days allows {table.max_age_days}",
+            path="prices",
+        )
+    return History(prices, path.name, digest)
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise InputError("no such file", path=str(path)) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path=str(path)) from None
+
+
+def _key(table: PricesTable, error: InputError) -> str:
+    """The key of the table that an error is about."""
+    for asset, column in table.columns.items():
+        if error.message == f"no column {column!r}":
+            return f"columns.{asset}"
+    return "time_column" if error.message == f"no column {table.time_column!r}" else "prices"
+
+
+def _beside(error: InputError) -> str:
+    """The message, with the place in the price file before it."""
+    return error.message if error.path in ("", "prices") else f"{error.path}: {error.message}"
