@@ -186,8 +186,12 @@ class MarketCost:
 
     def variable(self, trade: Floats) -> float:
         """Cost of a change of weights: fees, impact and premium, without the fixed part."""
+        return float(self.by_asset(trade).sum())
+
+    def by_asset(self, trade: Floats) -> Floats:
+        """(assets,) the variable cost of each change."""
         lines = self.lines
-        return float(np.maximum.reduceat(lines.slope * trade[lines.asset] + lines.height, lines.first).sum())
+        return np.maximum.reduceat(lines.slope * trade[lines.asset] + lines.height, lines.first)
 
     @cached_property
     def lines(self) -> Lines:
