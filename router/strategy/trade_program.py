@@ -120,13 +120,14 @@ def _posed(
     reached = lines.size < np.where(lines.buys, most[lines.asset], -least[lines.asset])
     kept = ((lines.size == 0) | reached) & np.isin(lines.asset, movable)
     asset = (lines.asset[kept, None] == movable).astype(np.float64)
+    slope = np.where(lines.buys, lines.slope, lines.slope - cost.premium_rate)
     at_least, width = cost.by_asset(least), most - least
     chord = np.divide(cost.by_asset(most) - at_least, width, out=np.zeros_like(width), where=width > 0)
     one, none = np.eye(count), np.zeros((count, count))
     rows = np.vstack(
         [
             np.ones(2 * count),
-            np.hstack([lines.slope[kept, None] * asset, -asset]),
+            np.hstack([slope[kept, None] * asset, -asset]),
             np.hstack([one, none]),
             np.hstack([-one, none]),
             np.append(-chord[movable], np.ones(count)),
