@@ -114,7 +114,7 @@ class CostCurve:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Lines:
-    """The variable cost of each asset's change of weight: the greatest of its lines, slope x change + height.
+    """What each asset's change of weight costs by its curves: the greatest of lines, slope x change + height.
 
     Attributes:
         asset: (lines,) place of the asset each belongs to, ascending.
@@ -186,25 +186,32 @@ class MarketCost:
 
     def variable(self, trade: Floats) -> float:
         """Cost of a change of weights: fees, impact and premium, without the fixed part."""
+        return float(self.by_asset(trade).sum())
+
+    def by_asset(self, trade: Floats) -> Floats:
+        """(assets,) the variable cost of each change."""
+        return self._curves(trade) + self.premium_rate * np.maximum(-trade, 0.0)
+
+    def _curves(self, trade: Floats) -> Floats:
         lines = self.lines
-        return float(np.maximum.reduceat(lines.slope * trade[lines.asset] + lines.height, lines.first).sum())
+        return np.maximum.reduceat(lines.slope * trade[lines.asset] + lines.height, lines.first)
 
     @cached_property
     def lines(self) -> Lines:
-        """The variable cost of a change of weights, as a program takes it."""
+        """The variable cost of a change of weights but the premium, as a program takes it."""
         curves = [each for pair in zip(self.buys, self.sells, strict=True) for each in pair]
         counts = [len(curve.slopes) for curve in curves]
         sides = np.repeat(np.arange(len(curves)), counts)
         size = np.concatenate([curve.sizes[:count] for curve, count in zip(curves, counts, strict=True)])
         cost = np.concatenate([curve.costs[:count] for curve, count in zip(curves, counts, strict=True)])
         buys = sides % 2 == 0
-        slope = np.concatenate([curve.slopes for curve in curves]) + np.where(buys, 0.0, self.premium_rate)
+        slope = np.concatenate([curve.slopes for curve in curves])
         first = np.cumsum([0, *counts[:-1]])[::2]
         return Lines(
             asset=sides // 2,
             buys=buys,
             slope=np.where(buys, slope, -slope),
-            height=cost - (slope - np.where(buys, 0.0, self.premium_rate)) * size,
+            height=cost - slope * size,
             size=size,
             first=first,
         )
@@ -215,9 +222,16 @@ class MarketCost:
         return self.fixed + float(traded) if trade.any() else 0.0
 
     def fees(self, trade: Floats) -> float:
-        """Of the variable cost, what each asset's first unit costs times all units; the rest is impact."""
+        """Of the variable cost, what each asset's first unit costs times all units."""
+        return float(self._fees(trade).sum())
+
+    def impact(self, trade: Floats) -> float:
+        """Of the variable cost, what sizes cost beyond each asset's first unit."""
+        return float(np.maximum(self._curves(trade) - self._fees(trade), 0.0).sum())
+
+    def _fees(self, trade: Floats) -> Floats:
         sides = zip(trade.tolist(), self.buys, self.sells, strict=True)
-        return float(sum(abs(x) * (buy if x > 0 else sell).slope(0.0) for x, buy, sell in sides))
+        return np.array([abs(x) * float((buy if x > 0 else sell).slopes[0]) for x, buy, sell in sides])
 
     def premium(self, trade: Floats) -> float:
         """Of the variable cost, what the loan of what is sold costs."""

@@ -286,12 +286,11 @@ def decide(
 
 def _benefit(problem: TradeProblem, trade: Floats) -> NetBenefit:
     cost, moved = problem.cost, problem.weights + trade
-    fees, premium = cost.fees(trade), cost.premium(trade)
     return NetBenefit(
         tracking_error=problem.drift_cost(problem.weights) - problem.drift_cost(moved),
-        fees=fees,
-        impact=max(cost.variable(trade) - premium - fees, 0.0),
-        premium=premium,
+        fees=cost.fees(trade),
+        impact=cost.impact(trade),
+        premium=cost.premium(trade),
         gas=cost.gas(trade) or cost.fixed,
     )
 

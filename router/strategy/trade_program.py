@@ -3,7 +3,8 @@
     minimise  1/2 (w + t - w*)' pull (w + t - w*) + sum c    with  sum t + sum c = 0,  c >= all lines of cost
 
 for changes of weights t and costs c by asset, within what limits and depth allow. A convex curve is the
-greatest of its lines. Scaled so that weights move by about 1 and the objective is about 1.
+greatest of its lines; in sum costs are not above their chords between the ends of what may be traded, so that
+little can be thrown away. Scaled so that weights move by about 1 and the objective is about 1.
 
 Source: Mitchell & Braun 2013, for the budget that pays its own costs.
 """
@@ -109,25 +110,38 @@ def _posed(
 ) -> tuple[Any, ...]:
     """What Clarabel takes: (P, q, A, b, cones), of the changes of the movable assets and their costs."""
     clarabel, sparse = _libraries()
-    count, lines = len(movable), problem.cost.lines
-    scale = max(problem.drift_cost(problem.weights), unit * _steepest(problem.cost.buys), 1e-300)
-    kept = lines.size < np.where(lines.buys, most[lines.asset], -least[lines.asset])
-    column = np.searchsorted(movable, lines.asset[kept])
-    place, ends = np.arange(count), 1 + len(column)
-    row = np.arange(1, ends)
-
+    cost, count, lines = problem.cost, len(movable), problem.cost.lines
+    scale = max(problem.drift_cost(problem.weights), unit * _steepest(cost.buys), 1e-300)
     quadratic = np.zeros((2 * count, 2 * count))
     quadratic[:count, :count] = np.triu(problem.pull[np.ix_(movable, movable)] * (unit**2 / scale))
     linear = np.full(2 * count, unit / scale)
     linear[:count] *= problem.pull[movable] @ problem.deviations
-    rows, limits = np.zeros((ends + 2 * count, 2 * count)), np.zeros(ends + 2 * count)
-    rows[0] = 1.0
-    rows[row, column], rows[row, count + column] = lines.slope[kept], -1.0
-    limits[row] = -lines.height[kept] / unit
-    rows[ends + place, place], limits[ends : ends + count] = 1.0, most[movable] / unit
-    rows[ends + count + place, place], limits[ends + count :] = -1.0, -least[movable] / unit
-    cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(len(limits) - 1)]
-    return sparse.csc_matrix(quadratic), linear, sparse.csc_matrix(rows), limits, cones
+
+    reached = lines.size < np.where(lines.buys, most[lines.asset], -least[lines.asset])
+    kept = ((lines.size == 0) | reached) & np.isin(lines.asset, movable)
+    asset = (lines.asset[kept, None] == movable).astype(np.float64)
+    slope = np.where(lines.buys, lines.slope, lines.slope - cost.premium_rate)
+    at_least, width = cost.by_asset(least), most - least
+    chord = np.divide(cost.by_asset(most) - at_least, width, out=np.zeros_like(width), where=width > 0)
+    one, none = np.eye(count), np.zeros((count, count))
+    rows = np.vstack(
+        [
+            np.ones(2 * count),
+            np.hstack([slope[kept, None] * asset, -asset]),
+            np.hstack([one, none]),
+            np.hstack([-one, none]),
+            np.append(-chord[movable], np.ones(count)),
+        ]
+    )
+    limits = (
+        [0.0],
+        -lines.height[kept],
+        most[movable],
+        -least[movable],
+        [float((at_least - chord * least)[movable].sum()) + BALANCED],
+    )
+    cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(len(rows) - 1)]
+    return sparse.csc_matrix(quadratic), linear, sparse.csc_matrix(rows), np.concatenate(limits) / unit, cones
 
 
 def _steepest(curves: Sequence[CostCurve]) -> float:

@@ -145,4 +145,9 @@ def test_the_variable_cost_is_what_each_side_of_each_curve_takes(changes: list[f
     )
     cost = MarketCost(("WETH", "WBTC", "USDC"), curves, curves[::-1], premium_rate=rate)
     bills = (cost.buys[i].at(x) if x > 0 else cost.sells[i].at(-x) - rate * x for i, x in enumerate(changes))
-    assert cost.variable(np.array(changes)) == pytest.approx(sum(bills), abs=1e-15)
+    trade = np.array(changes)
+    assert cost.variable(trade) == pytest.approx(sum(bills), abs=1e-15)
+    parts = cost.fees(trade) + cost.impact(trade) + cost.premium(trade)
+    assert parts == pytest.approx(cost.variable(trade), abs=1e-15)
+    linear = MarketCost.proportional(cost.assets, 0.003)
+    assert linear.impact(trade) == 0.0

@@ -98,6 +98,23 @@ def test_limits_out_of_depth_are_infeasible() -> None:
         cheapest_trade(replace(problem, caps=caps))
 
 
+def test_what_has_to_be_sold_and_can_not_is_infeasible() -> None:
+    problem = random_problem(3, assets=4, pieces=2, horizon_years=SEASON)
+    sells = tuple(replace(curve, depth=0.0) for curve in problem.cost.sells[:1]) + problem.cost.sells[1:]
+    caps = problem.caps.copy()
+    caps[0] = problem.weights[0] - 0.05
+    with pytest.raises(InfeasibleWeights, match="within depth"):
+        cheapest_trade(replace(problem, cost=replace(problem.cost, sells=sells), caps=caps))
+
+
+@pytest.mark.parametrize("pieces", [1, 4])
+def test_limits_that_only_waste_would_keep_are_infeasible(pieces: int) -> None:
+    problem = random_problem(3, assets=4, pieces=pieces, cash=False, horizon_years=SEASON)
+    caps = problem.weights + np.array([-0.05, 0.0, 0.02, 0.01])
+    with pytest.raises(InfeasibleWeights, match="within depth"):
+        cheapest_trade(replace(problem, caps=caps))
+
+
 def test_the_same_problem_has_the_same_trade_whatever_was_solved_before() -> None:
     first = cheapest_trade(random_problem(1))
     cheapest_trade(random_problem(2))
