@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import exp, expm1, inf, log, log1p
+from math import exp, expm1, inf, log
 from random import Random
 from typing import Any
 
@@ -70,16 +70,23 @@ def earned(pool: Pool, swaps: Iterable[Swap]) -> float:
     return sum(worth * (1 - left) for worth, left in zip(pool.worth, balance, strict=True))
 
 
-def fits(pool: Pool, swaps: Iterable[Swap]) -> bool:
-    """Whether no swap and no sum of them goes beyond the limits."""
-    grown, taken = [0.0] * len(pool.worth), [0.0] * len(pool.worth)
+def _after_fee(growth: Any, keep: float) -> Any:
+    """What the fee makes of the growth of a balance's logarithm: it stays there."""
+    return np.log1p(np.expm1(growth) / keep)
+
+
+def room(pool: Pool, swaps: Iterable[Swap]) -> list[float]:
+    """What the limits leave: of what goes into each balance in all, and of what goes out of it."""
+    into = [float(_after_fee(min(high, HIGH), pool.keep)) for high in pool.high]
+    out = [min(-low, 30.0) for low in pool.low]
     for i, j, growth in swaps:
-        grown[i] += growth
-        taken[j] += growth * pool.weight[i] / pool.weight[j]
-    return all(
-        sum_in <= high and -sum_out >= low
-        for sum_in, sum_out, high, low in zip(grown, taken, pool.high, pool.low, strict=True)
-    )
+        into[i] -= float(_after_fee(growth, pool.keep))
+        out[j] -= growth * pool.weight[i] / pool.weight[j]
+    return into + out
+
+
+def fits(pool: Pool, swaps: Iterable[Swap]) -> bool:
+    return min(room(pool, swaps)) >= 0
 
 
 def random_swaps(pool: Pool, rng: Random) -> list[Swap]:
@@ -98,28 +105,28 @@ def best_swaps(pool: Pool, rng: Random, starts: int = 4) -> list[Swap]:
     pairs = pool.pairs
     if not pairs:
         return []
-    weight, scale = pool.weight, max(pool.worth)
-    matrix = np.zeros((2 * len(weight), len(pairs)))
-    for k, (i, j) in enumerate(pairs):
-        matrix[i, k], matrix[len(weight) + j, k] = 1.0, weight[i] / weight[j]
-    most = np.array([min(high, HIGH) for high in pool.high] + [min(-low, 30.0) for low in pool.low])
     best: tuple[float, list[Swap]] = 0.0, []
     for _ in range(starts):
-        begin = np.array([rng.random() * 10 ** rng.uniform(-4, -1) for _ in pairs])
-        begin *= min(1.0, float((most / np.maximum(matrix @ begin, 1e-300)).min()))
+        begin = [rng.random() * 10 ** rng.uniform(-4, -1) for _ in pairs]
         found: Any = minimize(
-            lambda growth: -earned(pool, _swaps(pairs, growth)) / scale * 1e3,
-            begin,
+            lambda growth: -earned(pool, _swaps(pairs, growth)) / max(pool.worth) * 1e3,
+            _shrunk(pool, pairs, begin),
             method="SLSQP",
             bounds=[(0, HIGH)] * len(pairs),
-            constraints=[{"type": "ineq", "fun": lambda growth: most - matrix @ growth}],
+            constraints=[{"type": "ineq", "fun": lambda growth: room(pool, _swaps(pairs, growth))}],
             options={"ftol": 1e-14, "maxiter": 200},
         )
-        growth = np.clip(found.x, 0, None)
-        growth *= min(1.0, float((most / np.maximum(matrix @ growth, 1e-300)).min())) * (1 - 1e-12)
-        swaps = _swaps(pairs, growth)
+        swaps = _swaps(pairs, _shrunk(pool, pairs, np.clip(found.x, 0, HIGH)))
         best = max(best, (earned(pool, swaps), swaps))
     return best[1]
+
+
+def _shrunk(pool: Pool, pairs: list[tuple[int, int]], growth: Any) -> Any:
+    """As much of it as fits."""
+    part, step = np.array(growth), 1e-12
+    while not fits(pool, _swaps(pairs, part)):
+        part, step = part * (1 - step), min(2 * step, 0.5)
+    return part
 
 
 def _swaps(pairs: list[tuple[int, int]], growth: Any) -> list[Swap]:
@@ -129,7 +136,7 @@ def _swaps(pairs: list[tuple[int, int]], growth: Any) -> list[Swap]:
 def swaps_of_one(pool: Pool, payer: int) -> list[Swap]:
     """The best where one token pays for all others: at one price of growth, what each sale pays for the last
     bit of it is that price, and so is what growth costs, or as much is paid as may be."""
-    fee, grown = 1 - pool.keep, _after_fee
+    fee = 1 - pool.keep
 
     def growth(taken: int, price: float) -> float:
         ratio = pool.weight[payer] / pool.weight[taken]
@@ -147,13 +154,9 @@ def swaps_of_one(pool: Pool, payer: int) -> list[Swap]:
 
     def unsold(rise: float) -> float:
         price = pool.worth[payer] * exp(rise)
-        most = min(rise, grown(pool.high[payer], fee))
-        return most - sum(grown(growth(taken, price), fee) for taken in others)
+        most = min(rise, float(_after_fee(pool.high[payer], pool.keep)))
+        return most - sum(float(_after_fee(growth(taken, price), pool.keep)) for taken in others)
 
     rise = 0.0 if unsold(0.0) >= 0 else float(brentq(unsold, 0, 60, xtol=1e-16, rtol=1e-15))
     price = pool.worth[payer] * exp(rise)
     return [(payer, taken, growth(taken, price)) for taken in others]
-
-
-def _after_fee(growth: float, fee: float) -> float:
-    return log1p(expm1(growth) / (1 - fee))

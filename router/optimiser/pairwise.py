@@ -12,6 +12,8 @@ as e^s - 1 is convex in the sum s of the growths of balance i, and the concave c
 least where one i pays for it. With a single i the least such bound is the optimum wherever w_i / w_j >= fee /
 keep for all j.
 
+The pool's limits are of all that goes into a balance, and of all that goes out.
+
 No token need be both paid and taken: a swap from i to j that replaces part of one from i to k and one from k
 to j, and leaves balance k alone, changes log R_i in proportion to H'(0) - H'(y) * H'(z) at worst, y and z
 being the growths in the swaps replaced. As no swap grows a balance by more than MOST_IN, that is never more
@@ -39,6 +41,7 @@ SWEEPS = 2
 SETTLED = 1e-10
 """Share of a multiplier's logarithm; what the bound is off by then is the square of it."""
 SWAP_ROUND_OFF = 4e-15
+"""Up to this the logarithm of marginal gain over marginal cost counts as none, or its lead so many times."""
 
 
 @inner
