@@ -21,6 +21,8 @@ from router.tokens import Address
 
 NEAR = 1e-3
 """Where the smoothing starts when a solution is adapted to a small change."""
+AFRESH = (1.0, 0.1)
+"""The same where a small change is none, and flows are looked for from the reference prices."""
 SHAPE_ROUNDS = 4
 """How often what one shape costs another is mended: fewer swaps may wait for each other again."""
 UNKNOT_ROUNDS = 24
@@ -51,6 +53,10 @@ _Flows = TypeVar("_Flows", bound=Flows)
 def over(flows: _Flows, market: Market) -> _Flows:
     """The best flows over another market that differs little. They may reach no target."""
     solution = best_flows(flows.problem, market, flows.solution.start_for(market), NEAR)
+    for ghost in AFRESH:
+        if solution.converged or solution.near:
+            break
+        solution = best_flows(flows.problem, market, ghost=ghost)
     return replace(flows, market=market, solution=solution)
 
 
