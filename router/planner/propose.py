@@ -273,8 +273,10 @@ def _lean(problem: Problem, whole: Solution) -> _Chosen:
         if solution.converged and solution.value >= whole.value * (1 - DUST_LOSS):
             return _Chosen(fewer, solution)
         least /= 10
-    fewer = market.only(*whole.carrying(0.0), problem.ends)
-    return _Chosen(fewer, best_flows(problem, fewer, whole.start_for(fewer), NEAR))
+    every = over(
+        Flows(problem, market, whole, straight=False), market.only(*whole.carrying(0.0), problem.ends)
+    )
+    return _Chosen(every.market, every.solution)
 
 
 def thinner(proposal: Proposal) -> Proposal | None:

@@ -44,12 +44,20 @@ SHARES = (0.2, 1.0)
 
 def weighted(market: Market) -> tuple[Section, Section]:
     """Orders over the pools that both routers may use, then baskets over all of them."""
-    asked = [
-        (sold, bought, int(Decimal(text) * 10 ** market.snapshot.tokens[sold].decimals))
+    common = vouched(market.snapshot)
+    return _orders(market.snapshot, common, _asked(market.snapshot)), _baskets(market.snapshot, common)
+
+
+def vouched(snapshot: Snapshot) -> Snapshot:
+    """Only the pools that the plans of all orders admit."""
+    return admitted(snapshot, [_portfolio(*each) for each in _asked(snapshot)])
+
+
+def _asked(snapshot: Snapshot) -> list[peers.Order]:
+    return [
+        (sold, bought, int(Decimal(text) * 10 ** snapshot.tokens[sold].decimals))
         for sold, bought, text in ORDERS
     ]
-    common = admitted(market.snapshot, [_portfolio(*each) for each in asked])
-    return _orders(market.snapshot, common, asked), _baskets(market.snapshot, common)
 
 
 def admitted(snapshot: Snapshot, portfolios: Sequence[Portfolio]) -> Snapshot:
