@@ -18,8 +18,8 @@ from math import log
 import numpy as np
 
 from router.errors import Infeasible, InputError
+from router.optimiser.arrays import Floats
 from router.optimiser.dual import Goal, Solution, solve
-from router.optimiser.kernels import Floats
 from router.optimiser.support import choose
 from router.planner.gas import (
     BASE_GAS,

@@ -8,8 +8,8 @@ from random import Random
 
 import numpy as np
 
+from router.optimiser.arrays import Ints
 from router.optimiser.dual import Goal, Solution, solve
-from router.optimiser.kernels import Ints
 from router.optimiser.market import Market
 from tests.optimiser_markets import Coin, coins, goal, market, random_case, random_pool, v3
 

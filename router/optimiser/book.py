@@ -22,7 +22,7 @@ from math import exp, log1p, sqrt
 import numpy as np
 
 from router.fixed_point import PIPS, Q96, WAD
-from router.optimiser.kernels import Floats, Ints
+from router.optimiser.arrays import Floats, Ints
 from router.pools.balancer_v2_weighted import BalancerV2WeightedPool
 from router.pools.base import Pool
 from router.pools.uniswap_v2 import MAX_RESERVE, UniswapV2Pool

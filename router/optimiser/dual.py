@@ -16,7 +16,8 @@ from functools import cached_property
 
 import numpy as np
 
-from router.optimiser.kernels import Floats, Ints, Response, respond
+from router.optimiser.arrays import Floats, Ints, Response
+from router.optimiser.kernels import respond
 from router.optimiser.market import Market
 from router.optimiser.newton import LARGE, descend, empty_response
 from router.optimiser.profits import most_profit

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from router.optimiser.arrays import Arrays, Floats, Ints
 from router.optimiser.dual import Goal, Solution, solve
-from router.optimiser.kernels import Arrays, Floats, Ints
 from router.optimiser.market import Flags, Market
 from router.optimiser.subset import (
     BLURS,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from router.optimiser.arrays import Arrays, Floats, Ints, Response
 from router.optimiser.compiled import compiled, inner
-from router.optimiser.kernels import Arrays, Floats, Ints, Response
 
 MOST_TURNS = 400
 

@@ -14,9 +14,9 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
+from router.optimiser.arrays import Arrays, Floats, Ints
 from router.optimiser.book import Book
 from router.optimiser.compiled import compiled, inner
-from router.optimiser.kernels import Arrays, Floats, Ints
 from router.pools.base import Pool
 
 Flags = npt.NDArray[np.bool_]

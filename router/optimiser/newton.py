@@ -20,8 +20,9 @@ from math import exp, log, sqrt
 
 import numpy as np
 
+from router.optimiser.arrays import Arrays, Floats, Response
 from router.optimiser.compiled import compiled, inner
-from router.optimiser.kernels import Arrays, Floats, Response, respond
+from router.optimiser.kernels import respond
 from router.optimiser.laplacian import (
     Laplacian,
     conjugate_gradients,

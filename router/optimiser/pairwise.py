@@ -29,8 +29,9 @@ from math import exp, expm1, log1p
 import numpy as np
 
 from router.fixed_point import WAD
+from router.optimiser.arrays import Floats
 from router.optimiser.compiled import inner
-from router.optimiser.kernels import LEVEL_STEPS, Floats
+from router.optimiser.kernels import LEVEL_STEPS
 from router.pools.weighted_math import MAX_RATIO
 
 ROUND_OFF = 2e-14

@@ -6,8 +6,9 @@ from math import exp, expm1, log, sqrt
 
 import numpy as np
 
+from router.optimiser.arrays import Arrays, Floats
 from router.optimiser.compiled import compiled, inner
-from router.optimiser.kernels import MOST_TOKENS, Arrays, Floats, basin_level, basin_move, ladder_trade
+from router.optimiser.kernels import MOST_TOKENS, basin_level, basin_move, ladder_trade
 from router.optimiser.pairwise import ROUND_OFF, pairwise_profit
 
 

@@ -16,9 +16,9 @@ from time import perf_counter
 
 import numpy as np
 
+from router.optimiser.arrays import Ints
 from router.optimiser.dual import Goal
 from router.optimiser.instance import Instance
-from router.optimiser.kernels import Ints
 from router.optimiser.market import Market
 from router.optimiser.subset import Relaxed
 from router.optimiser.support import GAIN, Choice, Found, found, improved, in_doubt, pruned, suggested

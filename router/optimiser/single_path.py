@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from router.optimiser.arrays import Arrays, Floats, Ints
 from router.optimiser.compiled import compiled, inner
-from router.optimiser.kernels import Arrays, Floats, Ints
 from router.optimiser.units import Units
 
 HOPS = 4

@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from router.optimiser.arrays import Arrays, Floats, Ints
 from router.optimiser.compiled import compiled, inner
-from router.optimiser.kernels import Arrays, Floats, Ints, respond
+from router.optimiser.kernels import respond
 from router.optimiser.laplacian import dot
 from router.optimiser.market import Flags
 from router.optimiser.newton import descend, empty_response

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from router.errors import Infeasible
+from router.optimiser.arrays import Floats, Ints
 from router.optimiser.compiled import compiled
 from router.optimiser.dual import Goal, Solution, solve
 from router.optimiser.instance import Instance
-from router.optimiser.kernels import Floats, Ints
 from router.optimiser.market import Flags, Market
 from router.optimiser.single_path import path_to, spread
 from router.optimiser.subset import Relaxed, Settled

@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from router.optimiser.arrays import Arrays, Floats, Ints
 from router.optimiser.compiled import compiled, inner
-from router.optimiser.kernels import Arrays, Floats, Ints
 from router.optimiser.market import Flags, Market
 
 States = npt.NDArray[np.int8]

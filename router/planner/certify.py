@@ -14,8 +14,8 @@ from itertools import permutations
 import numpy as np
 
 from router.fixed_point import BPS, PRICE_ONE, WAD
+from router.optimiser.arrays import Floats
 from router.optimiser.dual import bound, unit_cost
-from router.optimiser.kernels import Floats
 from router.optimiser.market import Market
 from router.plan import Certificate, Exclusion, GapParts
 from router.planner.gas import GasBill, least_base_cost, least_cost

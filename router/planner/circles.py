@@ -15,9 +15,9 @@ from itertools import product
 import networkx as nx
 import numpy as np
 
+from router.optimiser.arrays import Ints
 from router.optimiser.book import Book
 from router.optimiser.dual import Solution
-from router.optimiser.kernels import Ints
 from router.optimiser.market import Flags, Market
 from router.plan import CIRCLE
 from router.planner.exclusions import direction, shut

@@ -8,9 +8,9 @@ from itertools import permutations
 
 import numpy as np
 
+from router.optimiser.arrays import Floats
 from router.optimiser.book import Book
 from router.optimiser.dual import Solution
-from router.optimiser.kernels import Floats
 from router.optimiser.market import Flags, Market, Terms, market_of
 from router.plan import Exclusion
 

@@ -8,8 +8,8 @@ from math import ceil, inf, log, log10
 import numpy as np
 
 from router.errors import Infeasible
+from router.optimiser.arrays import Floats
 from router.optimiser.dual import Solution, solve
-from router.optimiser.kernels import Floats
 from router.optimiser.market import Market
 from router.planner.problem import Problem
 from router.tokens import Address, format_amount

@@ -10,8 +10,8 @@ import numpy as np
 
 from router.errors import Infeasible
 from router.fixed_point import BPS
+from router.optimiser.arrays import Ints
 from router.optimiser.dual import Goal, Solution
-from router.optimiser.kernels import Ints
 from router.optimiser.market import Market
 from router.planner.gas import GasPrice
 from router.planner.universe import Universe

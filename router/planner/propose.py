@@ -9,9 +9,9 @@ import numpy as np
 
 from router.errors import Infeasible
 from router.fixed_point import BPS
+from router.optimiser.arrays import Floats
 from router.optimiser.dual import Solution, solve
 from router.optimiser.instance import Instance
-from router.optimiser.kernels import Floats
 from router.optimiser.market import Market
 from router.optimiser.prove import Prove
 from router.optimiser.prove import prove as close_gap

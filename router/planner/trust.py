@@ -7,8 +7,8 @@ from itertools import permutations
 
 import numpy as np
 
+from router.optimiser.arrays import Floats
 from router.optimiser.book import Book
-from router.optimiser.kernels import Floats
 from router.optimiser.market import Flags
 from router.planner.valuation import Valuation
 from router.tokens import Address

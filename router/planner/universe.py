@@ -19,9 +19,9 @@ import numpy as np
 
 from router import graph
 from router.fixed_point import BPS
+from router.optimiser.arrays import Floats
 from router.optimiser.book import Book
 from router.optimiser.dual import Goal, Solution, at_rest
-from router.optimiser.kernels import Floats
 from router.optimiser.market import Flags, Market, Terms, market_of
 from router.plan import Exclusion
 from router.planner.exclusions import MISPRICED_CAP, PHANTOM, profits_at, without_mispriced, without_phantoms

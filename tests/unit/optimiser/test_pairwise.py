@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.optimiser.kernels import Arrays
+from router.optimiser.arrays import Arrays
 from router.optimiser.pairwise import MOST_IN
 from router.optimiser.profits import most_profit
 from tests.weighted_trades import (
