@@ -22,7 +22,7 @@ from router.optimiser.subset import (
     settle,
     surpluses,
 )
-from router.optimiser.units import FREE, OUT, PAID, States, Units, closed, reached, units_of
+from router.optimiser.units import FREE, States, Units, chosen_alone, reached, units_of
 
 FARTHER = 0.02
 """How much farther than at the prices given, as a share of the root of the price, ladders may have to go and
@@ -79,12 +79,10 @@ class Instance:
     def costs(self) -> Floats:
         return self.units.cost
 
-    def state(self, chosen: Ints | Flags) -> States:
+    def state(self, chosen: Flags) -> States:
         """Only these units, as far as those above them are among them."""
-        state = np.full(len(self.costs), OUT)
-        state[chosen] = PAID
-        gone: States = closed(self.units, np.where(state == PAID, FREE, OUT))
-        return np.where(gone == OUT, OUT, PAID)
+        state: States = chosen_alone(self.units, chosen)
+        return state
 
     def state_of(self, pools: Ints) -> States:
         """Only these pools (units), with all their crossings."""

@@ -151,7 +151,9 @@ def pruned(instance: Instance, state: States, start: Floats) -> Found:
     while np.isfinite(best.net):
         surplus = instance.surpluses(best.at.prices, np.minimum(best.state, FREE))
         lack = np.where(best.at.used, instance.costs - surplus, 0.0)
-        losers = [int(k) for k in np.argsort(-lack, kind="stable") if lack[k] > 0 and int(k) not in kept]
+        short = np.flatnonzero(lack > 0)
+        ordered = short[np.argsort(-lack[short], kind="stable")].tolist()
+        losers = [unit for unit in ordered if unit not in kept]
         count = (len(losers) + 1) // 2
         while count > 0:
             fewer = best.state.copy()
@@ -192,7 +194,7 @@ def improved(instance: Instance, start: Found, root: Relaxed, seen: set[bytes]) 
         gained = False
         for units in exchanges(instance, best, root):
             chosen = best.state != OUT
-            chosen[list(units)] ^= True
+            chosen[units] ^= True
             other = instance.state(chosen)
             if other.tobytes() in seen or tries >= TRIES:
                 continue
@@ -205,7 +207,7 @@ def improved(instance: Instance, start: Found, root: Relaxed, seen: set[bytes]) 
     return best
 
 
-def exchanges(instance: Instance, of: Found, root: Relaxed) -> list[tuple[int, ...]]:
+def exchanges(instance: Instance, of: Found, root: Relaxed) -> Iterator[list[int]]:
     """Units to take in or leave out that may gain, most promising first: one, one for another, two less, and
     two more that together lead through a token not traded yet.
 
@@ -226,13 +228,11 @@ def exchanges(instance: Instance, of: Found, root: Relaxed) -> list[tuple[int, .
     order = np.argsort(-gains, kind="stable")[:TRIES]
     paying = np.flatnonzero(crossing & ~used & (near > 0))
 
-    def whole(unit: int) -> list[int]:
-        """A pool that is taken in comes with the crossings that pay."""
-        taken_in = not (used[unit] or crossing[unit])
-        return [unit, *paying[units.pool[paying] == unit].tolist()] if taken_in else [unit]
-
-    pairs = ([int(each) for each in (first[k], second[k]) if each >= 0] for k in order)
-    return [tuple(each for unit in pair for each in whole(unit)) for pair in pairs]
+    for k in order:
+        pair = [int(unit) for unit in (first[k], second[k]) if unit >= 0]
+        # A pool that is taken in comes with the crossings that pay.
+        fresh = [unit for unit in pair if not (used[unit] or crossing[unit])]
+        yield pair + [int(unit) for unit in paying if units.pool[unit] in fresh]
 
 
 @compiled

@@ -102,6 +102,16 @@ def closed(units: Units, state: States) -> States:
     return result
 
 
+@compiled
+def chosen_alone(units: Units, chosen: Flags) -> States:
+    """Paid for: what is chosen, as far as everything above it is too; nothing else is in use."""
+    above, state = units.above, np.full(len(chosen), OUT)
+    for k in range(len(chosen)):
+        if chosen[k] and (above[k] < 0 or state[above[k]] == PAID):
+            state[k] = PAID
+    return state
+
+
 @inner
 def some_of(values: _Numbers, places: Ints) -> _Numbers:
     found = np.empty(len(places), values.dtype)

@@ -18,7 +18,7 @@ from router.optimiser.arrays import Floats
 from router.optimiser.dual import bound, unit_cost
 from router.optimiser.market import Market
 from router.plan import Certificate, Exclusion, GapParts
-from router.planner.gas import GasBill, least_base_cost, least_cost
+from router.planner.gas import GasBill, least_base_cost
 from router.planner.problem import Problem
 from router.tokens import Address
 
@@ -195,7 +195,6 @@ def _pool_gas(problem: Problem) -> dict[Address, float]:
     if problem.price.free:
         return {}
     free = problem.universe.free
-    used = {*free.book.ladder_pool[free.ladders], *free.book.basin_pool[free.basins]}
-    pools = sorted((free.book.pools[k] for k in used), key=lambda pool: pool.address)
-    snapshot = problem.valuation.snapshot
-    return {pool.address: least_cost(pool, problem.price, snapshot) for pool in pools}
+    used = np.union1d(free.book.ladder_pool[free.ladders], free.book.basin_pool[free.basins])
+    costs = {free.book.pools[k].address: float(free.terms.costs[k]) for k in used}
+    return dict(sorted(costs.items()))
