@@ -40,6 +40,8 @@ FAINT = 1e-4
 SETTLED = 1e-6
 """Imbalance at which a relaxation goes on to the next blur."""
 STALLED = 1e-3
+JOINTLY = np.bool_(False)
+"""Of a type, as STEPS."""
 CROSSED = 1e-12
 """How much more than up to an edge, as a share of it, a ladder yields that has crossed the edge."""
 MARGIN = 1e-12
@@ -224,7 +226,7 @@ def beyond_edges(pools: Arrays, k: int, u: Floats, surplus: Floats) -> None:
 def proven(pools: Arrays, held: Floats, wanted: Floats, u: Floats) -> float:
     """The bound that u proves, rounded up."""
     unit = dot(wanted, u)
-    return float((dot(held, u) + most_profit(u, pools, unit, False)) / unit * (1 + MARGIN))
+    return float((dot(held, u) + most_profit(u, pools, unit, JOINTLY)) / unit * (1 + MARGIN))
 
 
 @compiled
