@@ -46,7 +46,7 @@ def most_after_ticks(
 
 
 @compiled
-def most_profit(u: Floats, pools: Arrays, unit: float, pairwise: bool) -> float:
+def most_profit(u: Floats, pools: Arrays, unit: float, pairwise: bool | np.bool_) -> float:
     """The sum over all pools of profit less cost, where positive, never understated.
 
     Args:
