@@ -37,7 +37,7 @@ from router.strategy.state import TriggerState
 from router.strategy.triggers import TriggerSpec
 from router.strategy.weighing import Weighing
 from router.tokens import Address, format_amount
-from router.trigger_journal import accepted_prices, open_journal, solver_here
+from router.trigger_journal import TriggerJournal, accepted_prices, open_journal, solver_here
 from router.waiting import timing_told
 
 _WEIGHT_DECIMALS = 18
@@ -110,7 +110,7 @@ def look(
     Raises:
         InputError: nothing of value is held, a token has no price, or no volatility though one is needed, or
             the journal can't be read.
-        GuardRefused: another process has the journal open.
+        GuardRefused: another process has the journal open, or the disk does not take it.
         BrokenMarket: prices that no look with a journal can rest on.
     """
     if journal is not None:
@@ -121,11 +121,11 @@ def look(
                 last_accepted=accepted_prices(opened.lines, snapshot.numeraire),
                 trade_broken_market=trade_broken_market,
             )
+            _decline_what_does_not_pay(opened)  # a look before may have been interrupted here
             standing = look(snapshot, portfolio, spec, discipline=discipline, state=opened.state, now=now)
             standing = standing.accepted(overruled)
             opened.add(standing.record)
-            if standing.record.decision.fires and not standing.trades:
-                opened.add(end(Ending.DECLINED, standing.record.after, standing.record.now))
+            _decline_what_does_not_pay(opened)
         return standing
     valuation = Valuation(snapshot, portfolio)
     valuation.check()
@@ -149,6 +149,15 @@ def look(
         weighing = Weighing.of(advice.decision, advice.discipline.risk_aversion, solver_here())
         record = replace(record, weighing=weighing)
     return Standing(valuation, spec, record, advice)
+
+
+def _decline_what_does_not_pay(journal: TriggerJournal) -> None:
+    """Ends what the last line fired, where the same line weighed that it doesn't pay."""
+    last = journal.lines[-1] if journal.lines else None
+    if not isinstance(last, Record) or not last.decision.fires or last.weighing is None:
+        return
+    if not last.weighing.ruling.trade:
+        journal.add(end(Ending.DECLINED, last.after, last.now))
 
 
 def status_file(standing: Standing) -> StatusFile:

@@ -6,22 +6,24 @@ write left behind the last whole line is dropped by the next one: nothing had be
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from io import FileIO
 from pathlib import Path
 from platform import machine, python_version, system
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from router.errors import GuardRefused, InputError
+from router.errors import GuardRefused, InputError, Unsolved
 from router.strategy import decision
 from router.strategy.feeds import PriceReading
 from router.strategy.journal import End, Record, Replay, replay
@@ -50,9 +52,9 @@ class Finding:
 class TriggerJournal:
     """An open journal, which no other process can open meanwhile. Make one by `open_journal`."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self._file = file
-        self.lines = _read(file.read(), name)
+    def __init__(self, file: FileIO, name: str) -> None:
+        self._file, self._name = file, name
+        self.lines = _read(file.readall(), name)
 
     @property
     def state(self) -> TriggerState | None:
@@ -60,14 +62,24 @@ class TriggerJournal:
         return self.lines[-1].after if self.lines else None
 
     def add(self, record: Line) -> None:
-        """Writes one line, to the disk."""
+        """Writes one line, to the disk.
+
+        Raises:
+            GuardRefused: the disk did not take it; the journal is as it was.
+        """
+        text = record.to_text().encode() + b"\n"
         self._file.seek(0)
-        whole = self._file.read()
-        self._file.truncate(whole.rfind(b"\n") + 1)
-        self._file.seek(0, os.SEEK_END)
-        self._file.write(record.to_text().encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        kept = self._file.readall().rfind(b"\n") + 1
+        try:
+            self._file.truncate(kept)
+            self._file.seek(kept)
+            if self._file.write(text) != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(kept)
+            raise GuardRefused(f"{self._name}: {error.strerror or error}; no line was written") from None
         self.lines = (*self.lines, record)
 
 
@@ -83,11 +95,13 @@ def open_journal(path: Path) -> Iterator[TriggerJournal]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise InputError(f"cannot be opened: {error.strerror or error}", path=path.name) from None
-    with os.fdopen(handle, "r+b") as file:
+    with FileIO(handle, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise GuardRefused(f"{path.name}: another process has this journal open") from None
+        if not os.fstat(handle).st_size:
+            _sync_folder(path)
         yield TriggerJournal(file, path.name)
 
 
@@ -95,7 +109,8 @@ def replay_journal(path: Path) -> Iterator[Finding]:
     """Every line again: whether it gives what it gave, from the state that the line before it left.
 
     Raises:
-        InputError: as `open_journal`.
+        InputError: as `open_journal`, or a weighing that can't be made here.
+        Unsolved: a weighing that has no answer any more.
     """
     if not path.is_file():
         raise InputError("no such file", path=path.name)
@@ -116,11 +131,13 @@ def read_accepted(path: Path, numeraire: Address) -> dict[Address, PriceReading]
     """The prices that the looks of a journal rest on, without opening it for writing; see `accepted_prices`.
 
     Raises:
-        InputError: no such file, or a line is not what was written.
+        InputError: no such file, one without a look, or a line is not what was written.
     """
     if not path.is_file():
         raise InputError("no such file; `status --journal` begins it", path=path.name)
-    return accepted_prices(_read(path.read_bytes(), path.name), numeraire)
+    if not (lines := _read(path.read_bytes(), path.name)):
+        raise InputError("holds no look yet; `status --journal` begins it", path=path.name)
+    return accepted_prices(lines, numeraire)
 
 
 def accepted_prices(lines: Iterable[Line], numeraire: Address) -> dict[Address, PriceReading]:
@@ -196,3 +213,14 @@ def _placed(where: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(error.message, path=f"{where}: {error.path}", nearest=error.nearest) from None
+    except Unsolved as error:
+        raise Unsolved(f"{where}: {error}") from None
+
+
+def _sync_folder(path: Path) -> None:
+    """Lets the name of a new file reach the disk, without which its lines are lost."""
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

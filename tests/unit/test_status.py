@@ -140,6 +140,18 @@ def test_what_a_look_weighed_is_in_its_journal_and_replays(
     assert rows[0].net_bps == standing.advice.decision.benefit.net * 1e4
 
 
+def test_what_an_interrupted_look_fired_and_does_not_pay_is_declined_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "trigger.jsonl"
+    dear = owner(gas_price_wei=10**13)
+    for _ in range(2):
+        look(market(), dear, BAND, discipline=CAREFUL, journal=path)
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:-1]))
+    told = [row_of(each) for each in replay_journal(path)]
+    assert [row.what for row in told] == ["fired", "declined", "fired"]
+    assert all(row.differences == () for row in told)
+
+
 def test_a_look_without_a_discipline_weighs_nothing(tmp_path: Path) -> None:
     path = tmp_path / "trigger.jsonl"
     look(market(), owner(), BAND, journal=path)

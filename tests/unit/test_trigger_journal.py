@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from router.errors import GuardRefused, InputError
+from router.errors import GuardRefused, InputError, Unsolved
 from router.strategy.drift import DriftKind
 from router.strategy.journal import Accepted, Ending, Record, end, tick
 from router.strategy.observation import Observation
 from router.strategy.schedule import Interval
 from router.strategy.state import TriggerState
 from router.strategy.triggers import AnyOf, Calendar, Reason, Threshold, TriggerSpec
-from router.trigger_journal import TriggerJournal, open_journal, replay_journal, solver_here
+from router.trigger_journal import TriggerJournal, open_journal, read_accepted, replay_journal, solver_here
 
 SPEC = TriggerSpec(Threshold(DriftKind.ABSOLUTE, 0.05))
 WEEKLY = TriggerSpec(AnyOf((Calendar(Interval(timedelta(days=7))), SPEC.when)))
@@ -157,3 +160,51 @@ def test_a_slot_that_was_declined_is_over() -> None:
 def test_what_was_never_begun_cannot_end(ending: Ending) -> None:
     with pytest.raises(InputError, match="no rebalance is in flight"):
         end(ending, look(None, 0.5, 0).after, START)
+
+
+def test_a_journal_s_name_reaches_the_disk_with_its_first_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(stat.S_ISDIR(os.fstat(handle).st_mode)))
+    fill(tmp_path / "trigger.jsonl")
+    assert synced == [True, False, False, False, False]
+    synced.clear()
+    with open_journal(tmp_path / "trigger.jsonl") as journal:
+        journal.add(look(journal.state, 0.5, 4))
+    assert synced == [False]
+
+
+def test_a_disk_that_does_not_take_a_line_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "trigger.jsonl"
+    fill(path)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with open_journal(path) as journal:
+        with pytest.raises(GuardRefused, match=r"trigger\.jsonl: No space left on device"):
+            journal.add(look(journal.state, 0.5, 4))
+        assert len(journal.lines) == 4
+
+
+def test_prices_are_held_to_no_journal_without_a_look(tmp_path: Path) -> None:
+    path = tmp_path / "trigger.jsonl"
+    path.touch()
+    with pytest.raises(InputError, match=r"trigger\.jsonl: holds no look yet; `status --journal` begins it"):
+        read_accepted(path, "A")
+
+
+def test_a_weighing_that_is_not_solved_again_names_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "trigger.jsonl"
+    fill(path)
+
+    def unsolved(*_: object) -> None:
+        raise Unsolved("stopped at its limit")
+
+    monkeypatch.setattr("router.trigger_journal.replay", unsolved)
+    with pytest.raises(Unsolved, match=r"trigger\.jsonl: line 1: stopped at its limit"):
+        list(replay_journal(path))
