@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf
 
@@ -52,29 +53,32 @@ def check_market(
     valuation, guards = Valuation(snapshot, portfolio), portfolio.guards
     valuation.check()
     seen = tuple(BrokenMarket(f"when the snapshot was read: {text}") for text in snapshot.overruled)
-    require(seen, trade_broken_market=trade_broken_market)
     now = datetime.fromtimestamp(snapshot.timestamp, UTC)
     names = _names(valuation)
     told, owned = pool_prices(valuation, names), portfolio.prices
-    readings = [
+    used = [
         PriceReading(OWNER if token in owned else ORACLE, name, float(valuation.price_texts[token]), now)
         for token, name in names.items()
     ]
-    readings += [PriceReading(POOLS, names[token], price, now) for token, price in told.items()]
+    beside = [PriceReading(POOLS, names[token], price, now) for token, price in told.items()]
     limits = FeedLimits(
         min_sources=guards.min_sources,
         max_deviation_bps=guards.max_source_deviation_bps,
         max_jump_bps=guards.max_jump_bps,
     )
-    checked = check_prices(
+    agreed = check_prices(names.values(), used + beside, now, limits, trade_broken_market=True)
+    # The price that is used is what must not have jumped, and not its median with what pools say.
+    steady = check_prices(
         names.values(),
-        readings,
+        used,
         now,
-        limits,
+        replace(limits, min_sources=1),
         last_accepted={names[token]: last for token, last in (last_accepted or {}).items() if token in names},
-        trade_broken_market=trade_broken_market,
+        trade_broken_market=True,
     )
-    return seen + checked.faults
+    faults = seen + agreed.faults + steady.faults
+    require(faults, trade_broken_market=trade_broken_market)
+    return faults
 
 
 def check_trade(

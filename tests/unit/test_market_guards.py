@@ -186,3 +186,23 @@ def test_a_price_that_jumped_since_an_earlier_look_is_refused_unless_overruled()
         make_plan(market, narrow, last_accepted=last(1970.0))
     told = make_plan(market, narrow, last_accepted=last(1970.0), trade_broken_market=True)
     assert any(note.startswith(f"{OVERRULED}PriceJumped") for note in told.notes)
+
+
+def test_a_jump_is_of_the_reference_price_and_not_of_what_the_pools_say() -> None:
+    market = snapshot(DEEP, prices=dear("ETH", 1.02))
+    then = datetime.fromtimestamp(market.timestamp, UTC) - timedelta(hours=3)
+    narrow = replace(OWNER, guards=Guards(max_jump_bps=50))
+
+    def last(price: float) -> dict[str, PriceReading]:
+        return {token("ETH"): PriceReading("the journal", token("ETH"), price, then)}
+
+    assert check_market(market, narrow, last_accepted=last(2040.0)) == ()
+    with pytest.raises(PriceJumped, match="the price of ETH is 2040, and 2020 was last accepted"):
+        check_market(market, narrow, last_accepted=last(2020.0))
+
+
+def test_what_was_seen_when_it_was_read_is_told_beside_what_the_prices_say() -> None:
+    market = snapshot(DEEP, prices=dear("ETH", 1.2), overruled=("SequencerDown: it is",))
+    with pytest.raises(BrokenMarket, match="SequencerDown") as caught:
+        check_market(market, OWNER)
+    assert [type(fault) for fault in caught.value.also] == [SourcesDisagree]
