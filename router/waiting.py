@@ -7,6 +7,7 @@ for the one says little for the other.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from math import isfinite
 
 import numpy as np
@@ -32,6 +33,8 @@ def timing_told(advice: Advice, spec: TriggerSpec) -> str | None:
     band = _band(advice, spec)
     if not 0 < band < decision.drift:
         return "timing is not told: no band to time is found below the drift"
+    if find_spec("sklearn") is None:
+        return "timing is not told: scikit-learn is not installed"
     from router.strategy.timing import Timing, TimingRule
 
     cost, problem = advice.cost, decision.problem

@@ -103,3 +103,9 @@ def test_a_trade_that_does_not_pay_is_not_timed() -> None:
     advice = weighed(lambda each: replace(each, risk_aversion=1e-3))
     assert not advice.decision.trade
     assert timing_told(advice, spec(band(0.05))) is None
+
+
+def test_a_library_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.waiting.find_spec", lambda _: None)
+    found = timing_told(weighed(), spec(band(0.05)))
+    assert found == "timing is not told: scikit-learn is not installed"
