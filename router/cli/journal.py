@@ -39,19 +39,24 @@ def ending(journal: Path | None) -> Iterator[None]:
         opened.add(end(Ending.COMPLETED, opened.state, _now(opened.state)))
 
 
-def end_flight(journal: Path | None, how: Ending, at: datetime) -> None:
-    """Ends what is in flight in a trigger's journal; nothing where nothing is."""
-    if journal is None:
+def end_flight(journal: Path | None, how: Ending, at: datetime | None) -> None:
+    """Ends what is in flight in a trigger's journal; nothing where nothing is.
+
+    Args:
+        at: None takes the time of the last look.
+    """
+    if journal is None or not journal.is_file():
         return
     with open_journal(journal) as opened:
-        if opened.state is not None and opened.state.flight is not None:
-            opened.add(end(how, opened.state, max(at, opened.state.clock)))
+        state = opened.state
+        if state is not None and state.flight is not None:
+            opened.add(end(how, state, max(at or state.clock, state.clock)))
 
 
 @contextmanager
-def failing(journal: Path | None, at: datetime) -> Iterator[None]:
+def failing(journal: Path | None, at: datetime | None) -> Iterator[None]:
     """What is in flight has failed where the block can make no plan of it: guards refuse, or nothing reaches
-    the target."""
+    the target; `at` as in `end_flight`."""
     try:
         yield
     except (GuardRefused, Infeasible):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -95,15 +96,16 @@ def plan_command(
     settings = load_settings(config)
     path = settings.required_path(portfolio, "portfolio")
     file = load_portfolio_file(path).overridden(overrides)
-    market, resolved, now = read_both(
-        settings,
-        file,
-        snapshot=snapshot,
-        rpc=rpc,
-        deployment=deployment,
-        block=block,
-        trade_broken_market=trade_broken_market,
-    )
+    with failing(journal, datetime.now(UTC) if snapshot is None else None):
+        market, resolved, now = read_both(
+            settings,
+            file,
+            snapshot=snapshot,
+            rpc=rpc,
+            deployment=deployment,
+            block=block,
+            trade_broken_market=trade_broken_market,
+        )
     from router.planner.compose import DEADLINE_SECONDS  # with its numerics, which take long to load
 
     with machine_code(), _proving(prove) as proving, failing(journal, now):
@@ -131,6 +133,8 @@ def plan_command(
     if plan.program is None:
         end_flight(journal, Ending.DECLINED, now)
         leave(NothingToDo(plan.reason))
+    if payload is None:
+        end_flight(journal, Ending.FAILED, now)
 
 
 @contextmanager
