@@ -200,7 +200,7 @@ def _line(data: bytes, where: str) -> tuple[Line, str]:
     try:
         text = data.decode()
         kind = _KINDS[json.loads(text)["schema"]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError("is no line of a trigger's journal", path=where) from None
     with _placed(where):
         return kind.of_any_text(text)

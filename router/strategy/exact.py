@@ -121,7 +121,7 @@ def _decode_object(classes: dict[str, Any], plain: Any, path: str) -> Any:
     if not isinstance(plain, dict):
         raise InputError("should be an object", path=path)
     name = plain.get(_KIND)
-    if name not in classes:
+    if not isinstance(name, str) or name not in classes:
         raise InputError(
             f"unknown kind {name!r}", path=f"{path}.{_KIND}", nearest=nearest(str(name), classes)
         )

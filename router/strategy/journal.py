@@ -61,13 +61,13 @@ class _Line:
             InputError: of another version, or no record at all; says where.
         """
         try:
-            document = json.loads(text)
-        except ValueError as error:
+            document = json.loads(text, parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
             raise InputError(f"is no JSON: {error}", path="record") from None
         if not isinstance(document, dict) or document.keys() != {"schema", "digest", "record"}:
             raise InputError("should hold schema, digest and record", path="record")
         schema, plain = document["schema"], document["record"]
-        if schema != cls.SCHEMA and schema not in cls.EARLIER:
+        if not isinstance(schema, str) or schema not in (cls.SCHEMA, *cls.EARLIER):
             raise InputError(f"should be {cls.SCHEMA!r}, is {schema!r}", path="schema")
         found = digest_of(plain)
         altered = "" if found == document["digest"] else f"is {document['digest']!r}, the record's is {found}"
@@ -213,6 +213,10 @@ def replay(record: Record | End, solver: tuple[str, ...] = ()) -> Replay:
     to_the_bit = weighed.solver == solver
     apart = rulings_differ(weighed.ruling, ruling, to_the_bit=to_the_bit)
     return Replay(decision, after, ruling, to_the_bit, (*found, *apart))
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
 
 
 def _states_differ(recorded: TriggerState, replayed: TriggerState) -> tuple[str, ...]:

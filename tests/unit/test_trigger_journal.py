@@ -118,6 +118,9 @@ def test_prices_of_another_number_of_assets_are_refused() -> None:
 
 def test_lines_of_something_else_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "trigger.jsonl"
+    path.write_text("[" * 100_000 + "\n")
+    with pytest.raises(InputError, match="line 1: is no line of a trigger's journal"), open_journal(path):
+        pass
     path.write_text('{"schema": "rebalance-plan/1"}\n')
     with pytest.raises(InputError, match="line 1: is no line of a trigger's journal"), open_journal(path):
         pass

@@ -81,6 +81,7 @@ def test_a_number_declared_a_float_is_written_as_one():
     ("place", "value", "says"),
     [
         (("kind",), "Whale", "whole.kind: unknown kind 'Whale' (did you mean 'Whole'?)"),
+        (("kind",), [], "whole.kind: unknown kind []"),
         (("colour",), "rad", "whole.colour: should be Colour, is 'rad'"),
         (("at",), "2024-03-31T01:00:00", "whole.at: should be datetime"),
         (("at",), "2024-03-31T02:00:00+01:00", "whole.at: should be datetime in its one exact form"),

@@ -85,6 +85,20 @@ def test_record_that_was_touched_is_refused(old, new, says):
         Record.of_text(text.replace(old, new, 1))
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"schema": [], "digest": "", "record": {}}', r"schema: should be '.*', is \[\]"),
+        (f'{{"schema": "{Record.SCHEMA}", "digest": "", "record": NaN}}', "record: is no JSON: NaN"),
+        ("[" * 100_000, "record: is no JSON"),
+    ],
+    ids=["schema", "figure", "depth"],
+)
+def test_text_that_is_no_record_is_refused(text, says):
+    with pytest.raises(InputError, match=says):
+        Record.of_text(text)
+
+
 def test_lines_of_the_version_before_still_replay():
     document = json.loads(tick(SPEC, STATE, seen(0.25), at(1)).to_text())
     for name in ("weighing", "accepted"):
