@@ -206,19 +206,24 @@ def _limits(
     portfolio: Portfolio, discipline: Discipline, held: Mapping[Address, float], left: float
 ) -> tuple[dict[Address, float], dict[Address, float]]:
     """(floors, caps) of what is held after a trade, shares of the value before it: what the rules keep from
-    being sold or bought, and the owner's largest weights, which are of the share that costs leave. A weight
-    above its largest by no more than the tolerance is no reason to trade."""
+    being sold or bought, and the owner's largest weights, which are of the share that costs leave; where
+    those so leave no room for what is held, of the value before. A weight above its largest by no more than
+    the tolerance is no reason to trade."""
     room = portfolio.tolerance_bps / BPS
     trades = {token: portfolio.rules.get(token, TokenRule()).trade for token in held}
     floors = {token: held[token] for token, trade in trades.items() if trade in (Trade.BUY, Trade.NONE)}
-    caps = {
-        token: max(most * left, held[token]) if held[token] <= most + room else most * left
-        for token, most in discipline.max_weight.items()
-        if token in held
-    }
-    for token, trade in trades.items():
-        if trade in (Trade.SELL, Trade.NONE):
-            caps[token] = held[token]
+    shut = {token: held[token] for token, trade in trades.items() if trade in (Trade.SELL, Trade.NONE)}
+
+    def caps_of(left: float) -> dict[str, float]:
+        largest = {token: most for token, most in discipline.max_weight.items() if token in held}
+        return {
+            token: max(most * left, held[token]) if held[token] <= most + room else most * left
+            for token, most in largest.items()
+        } | shut
+
+    caps = caps_of(left)
+    if sum(caps.get(token, 1.0) for token in held) < 1:
+        caps = caps_of(1.0)
     return floors, caps
 
 

@@ -132,7 +132,7 @@ class Judgement:
     Figures in bp are of the value before the trade.
 
     Attributes:
-        reason: stable code, of `router.strategy.decision.Reason` or of `router.advice.Verdict`.
+        reason: stable code, of `router.strategy.decision.Reason`, or `router.advice.PLAN_COSTS_MORE`.
         aim: where the trade lands: "target", "edge" of the no-trade region, "part" of the way, or "none".
         traded: tokens whose weights the trade changes.
         landing_wad: weights after the trade, of what is left after costs, times 10**18; they sum to that.

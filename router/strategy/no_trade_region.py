@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from router.strategy.costs import CostCurve, Floats
-from router.strategy.trade_problem import TradeProblem
+from router.strategy.trade_problem import ROUNDING, TradeProblem
 
 
 def multipliers(problem: TradeProblem, *, open_depth: bool = False) -> tuple[float, float]:
@@ -31,8 +31,8 @@ def multipliers(problem: TradeProblem, *, open_depth: bool = False) -> tuple[flo
     low = -(prices + buying) / (1 + buying)
     high = np.where(selling < 1, (selling - prices) / np.maximum(1 - selling, 1e-300), np.inf)
     return (
-        float(np.where(most > 0, low, -np.inf).max()),
-        float(np.where(least < 0, high, np.inf).min()),
+        float(np.where(most > ROUNDING, low, -np.inf).max()),
+        float(np.where(least < -ROUNDING, high, np.inf).min()),
     )
 
 

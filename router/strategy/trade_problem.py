@@ -105,7 +105,8 @@ def trade_problem(
         if not (isfinite(value) and value > 0):
             raise InputError(f"should be a number above 0, not {value}", path=name)
     least, most = _by_asset(floors, assets, 0.0, "floors"), _by_asset(caps, assets, 1.0, "caps")
-    if (most > 1).any() or (least > most).any() or least.sum() > 1 or most.sum() < 1:
+    kept = (most <= 1).all() and (least <= most).all()
+    if not (kept and least.sum() <= 1 + ROUNDING and most.sum() >= 1 - ROUNDING):
         raise InfeasibleWeights("no weights that sum to 1 keep these floors and caps", path="caps")
     return TradeProblem(
         checked[0],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from router.advice import PLAN_COSTS_MORE, advise
 from router.documents.plan_file import load_plan, save_plan
 from router.errors import Infeasible, InputError
-from router.fixed_point import WAD
+from router.fixed_point import BPS, WAD
 from router.market_cost import CostProbe, measure_cost
 from router.plan import Plan, Verdict
 from router.planner.valuation import Valuation
@@ -118,6 +118,19 @@ def test_no_landing_part_of_the_way_is_above_a_largest_weight() -> None:
     market, plan = planned(portfolio(HELD, WANTED), discipline=capped)
     after = Valuation(market, portfolio(HELD, WANTED)).weights(plan.holdings_after)
     assert after[token("ETH")] <= 0.4 * (1 + 1e-4)
+
+
+@pytest.mark.parametrize("spare", [0.0, 1e-3])
+def test_largest_weights_that_sum_to_little_more_than_one_leave_room_for_costs(spare: float) -> None:
+    most = {token(name): weight for name, weight in WANTED.items()}
+    most[token("USD")] += spare
+    capped = Discipline(3.0, 30.0, VOLATILITY, 0.5, max_weight=most)
+    market, plan = planned(portfolio(HELD, WANTED), discipline=capped)
+    assert plan.judgement is not None
+    assert (plan.verdict, plan.judgement.reason) == (Verdict.TRADE, "limit_broken")
+    after = Valuation(market, portfolio(HELD, WANTED)).weights(plan.holdings_after)
+    cost = plan.judgement.cost_bps / BPS
+    assert all(after[name] <= weight * (1 + 2 * cost) for name, weight in most.items())
 
 
 def test_a_weight_a_little_above_its_largest_is_left_alone() -> None:

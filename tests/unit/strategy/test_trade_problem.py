@@ -5,7 +5,9 @@ import pytest
 
 from router.errors import InfeasibleWeights, InputError
 from router.strategy.costs import MarketCost
+from router.strategy.no_trade_region import is_inside
 from router.strategy.trade_problem import TradeProblem, trade_problem
+from router.strategy.trade_program import cheapest_trade
 
 COST = MarketCost.proportional(("WETH", "USDC"), 0.003, cash="USDC")
 GIVEN = {
@@ -74,3 +76,21 @@ def test_what_makes_no_problem_is_refused_with_its_place(changes: dict[str, obje
 def test_limits_that_no_weights_keep_are_refused(limits: dict[str, dict[str, float]]) -> None:
     with pytest.raises(InfeasibleWeights):
         problem(**limits)
+
+
+def test_limits_keep_weights_where_only_their_rounding_is_in_the_way() -> None:
+    assets, held = ("A", "B", "C"), np.array([0.7, 0.2, 0.1])
+    assert held.sum() < 1
+    cost, covariance = MarketCost.proportional(assets, 0.003), np.diag([0.64, 0.36, 0.0])
+    limits = dict(zip(assets, held.tolist(), strict=True))
+    frozen = problem(
+        weights=held,
+        targets=np.array([0.4, 0.3, 0.3]),
+        covariance=covariance,
+        cost=cost,
+        floors=limits,
+        caps=limits,
+    )
+    assert is_inside(frozen)
+    assert is_inside(frozen, open_depth=True)
+    assert not cheapest_trade(frozen).any()
