@@ -34,13 +34,18 @@ def present_weights(
         path: of the key that needs them.
 
     Raises:
-        InputError: what is held is not all weighed by the rule, or has no price.
+        InputError: what is held is not all weighed by the rule, or has no price, or more is to be left of a
+            token than there is.
     """
     from router.planner.valuation import Valuation  # with the planner's numerics, which take long to load
 
     valuation = Valuation(snapshot, portfolio)
     valuation.check()
     held = valuation.weights(valuation.tradable)
+    if lacking := [valuation.symbol(token) for token, weight in held.items() if weight < 0]:
+        raise InputError(
+            f"counts from weights, and of {', '.join(lacking)} more is to be left than there is", path=path
+        )
     weights = {key: held.pop(token.address, 0.0) for key, token in wanted.items()}
     if others := [valuation.symbol(token) for token, weight in held.items() if weight]:
         raise InputError(f"needs columns of all that is held, and has none of {', '.join(others)}", path=path)

@@ -49,6 +49,11 @@ class Observation:
             values = getattr(self, name)
             if values is not None and len(values) != len(self.assets):
                 raise InputError(f"has {len(values)} entries for {len(self.assets)} assets", path=name)
+        for place, row in enumerate(self.covariance or ()):
+            if len(row) != len(self.assets):
+                raise InputError(
+                    f"has {len(row)} entries for {len(self.assets)} assets", path=f"covariance[{place}]"
+                )
         for at in self.priced_at or ():
             utc(at, "priced_at")
         for name in ("trade", "gas_price_wei"):

@@ -150,6 +150,12 @@ def test_a_step_needs_all_that_is_held_and_a_rule_without_one_sells_the_rest(fol
     assert FIRST not in portfolio_file(folder, RULE, holdings=more).resolve(market()).targets_wad
 
 
+def test_a_step_counts_from_no_weight_below_zero(folder: Path) -> None:
+    error = refused(folder, RULE, 'max_step = 0.02\n[cash_flows]\nUSDC = "-30000"')
+    assert error.path == "portfolio.toml: target_rule.max_step"
+    assert error.message == "counts from weights, and of USDC more is to be left than there is"
+
+
 def test_the_rule_s_tokens_are_mentioned_and_may_have_bands(folder: Path) -> None:
     trigger = '[trigger]\nkind = "threshold"\nmeasure = "absolute"\nband_bps = 100\nbands_bps = { WBTC = 50 }'
     file = portfolio_file(folder, RULE, trigger, holdings="USDC = 1")

@@ -50,6 +50,7 @@ def test_price_from_the_future_has_no_age():
         ({"priced_at": (START,)}, "priced_at: has 1 entries for 2 assets"),
         ({"priced_at": (START, datetime(2024, 1, 1))}, "priced_at: should carry a time zone"),
         ({"covariance": [[1.0]]}, "covariance: has 1 entries"),
+        ({"covariance": [[1.0], [0.0]]}, r"covariance\[0\]: has 1 entries for 2 assets"),
         ({"trade": -1.0}, "trade: should be an amount"),
         ({"trade": math.nan}, "trade: should be an amount"),
         ({"gas_price_wei": -1}, "gas_price_wei: should be an amount"),
