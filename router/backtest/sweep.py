@@ -128,6 +128,8 @@ def _chunks(cases: Sequence[Case], workers: int, backend: Backend, engine: Engin
                 joblib.delayed(_rows)(chunk, engine) for chunk in chunks
             )
     except (ValueError, ImportError, OSError) as error:
+        if not cluster:  # then it is of a policy
+            raise
         raise InputError(f"{backend} does not work: {error}", path="backend") from None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.backtest import Costs, FeeConvention, run
+from router.backtest import Costs, FeeConvention, Observation, run
 from router.backtest.sweep import Backend, Case, grid, sweep
 from router.errors import InputError
 from tests.unit.backtest.series import COSTS, random_prices, study_of
@@ -54,6 +54,19 @@ def test_a_case_that_cannot_be_run_keeps_its_error() -> None:
     assert "unaffordable" in (rows[1].error or "")
     assert "insolvent" in (rows[2].stop or "")
     assert rows[3].error is rows[3].stop is None
+
+
+class Faulty:
+    name = "faulty"
+
+    def decide(self, observation: Observation) -> None:
+        raise ValueError("a fault of its own")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_fault_of_a_policy_is_not_taken_for_one_of_the_backend(workers: int) -> None:
+    with pytest.raises(ValueError, match="^a fault of its own"):
+        sweep([*CASES, Case(STUDY, Faulty())], workers=workers, backend="threading")
 
 
 @pytest.mark.parametrize(
