@@ -1,8 +1,8 @@
 """The default policy on forecast risks: its region is that of the covariance expected over the next days.
 
 Volatilities are those of log-HAR models, each walked forward, scored, and set aside for a constant while it
-is no better than one; correlations are shrunk ones of the last 365 rows. The region depends on the shape of the
-covariance alone, so bands move with what changes between the assets: where all volatilities double, they
+is no better than one; correlations are shrunk ones of the last 365 rows. The region depends on the shape of
+the covariance alone, so bands move with what changes between the assets: where all volatilities double, they
 stay. Until there are 365 returns it does what the default policy does. It promises nothing.
 """
 

@@ -65,7 +65,7 @@ class Faulty:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_fault_of_a_policy_is_not_taken_for_one_of_the_backend(workers: int) -> None:
-    with pytest.raises(ValueError, match="^a fault of its own"):
+    with pytest.raises(ValueError, match=r"^a fault of its own"):
         sweep([*CASES, Case(STUDY, Faulty())], workers=workers, backend="threading")
 
 
