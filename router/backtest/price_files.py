@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TIME_NAMES = ("time", "timestamp", "date", "datetime", "datetime_utc", "open_time", "day", "unix")
 EPOCH_UNITS = {"s": 10**9, "ms": 10**12, "us": 10**15, "ns": 10**18}
 """Unit of a whole number as a time: the first whose bound is not reached before the year 5138."""
+WRITTEN_DATES = 19_000_101, 21_001_231
+"""Whole numbers that may be dates; as seconds, all of them lie in 1970."""
 MIN_ROWS = 2
 MAX_FILE_BYTES = 2 * 1024**3
 
@@ -42,7 +44,7 @@ def load_prices(
         columns: price columns, each `COLUMN` or `ASSET=COLUMN`; all numeric ones where none is named. An
             asset without a name of its own is called as its column, less `_close` or `_price`.
         time: the time column; found by its name where absent. Times without a zone are UTC, whole numbers are
-            seconds (or ms, us, ns) since 1970.
+            seconds (or ms, us, ns) since 1970, unless they all read like 20211231, which is refused.
         repair: repair faults instead of refusing them; see `router.backtest.repairs`.
         keep_jumps: large changes are real.
         start, end: rows from and to here, both included, with a zone. Faults of others are counted, and
@@ -192,6 +194,9 @@ def _times(column: pd.Series[Any], path: str, repair: bool) -> tuple[Times, Repa
     repairs = Repairs()
     try:
         if pd.api.types.is_numeric_dtype(column.dtype):
+            if column.between(*WRITTEN_DATES).all():
+                said = "is a date or seconds since 1970; write dates as 2021-12-31"
+                raise InputError(f"{column.iloc[0]} {said}", path=path)
             size = float(column.abs().max())
             unit: Any = next((unit for unit, bound in EPOCH_UNITS.items() if size < 100 * bound), "ns")
             parsed = pd.to_datetime(column, unit=unit, utc=True)

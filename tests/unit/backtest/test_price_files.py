@@ -38,6 +38,12 @@ def test_named_columns_are_read(tmp_path: Path, name: str) -> None:
     assert prices.at(0).isoformat() == "2021-01-01T00:00:00+00:00"
 
 
+def test_whole_numbers_that_are_dates_are_not_taken_for_seconds(tmp_path: Path) -> None:
+    path = write(tmp_path, {"date": [20210101, 20210102, 20210103], "A": [1.0, 1.1, 1.2]})
+    with pytest.raises(InputError, match=r"p.csv: date: 20210101 is a date or seconds since 1970"):
+        load_prices(path)
+
+
 def test_without_names_every_number_is_a_price(tmp_path: Path) -> None:
     path = write(tmp_path, {"note": ["x", "y", "z"], "time": DAYS, "A": [1, 1, 1], "B": [2, 2, 2]})
     assert load_prices(path).assets == ("A", "B")
