@@ -194,7 +194,7 @@ def _times(column: pd.Series[Any], path: str, repair: bool) -> tuple[Times, Repa
     repairs = Repairs()
     try:
         if pd.api.types.is_numeric_dtype(column.dtype):
-            if column.between(*WRITTEN_DATES).all():
+            if len(column) and column.between(*WRITTEN_DATES).all():
                 said = "is a date or seconds since 1970; write dates as 2021-12-31"
                 raise InputError(f"{column.iloc[0]} {said}", path=path)
             size = float(column.abs().max())

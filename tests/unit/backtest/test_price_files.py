@@ -44,6 +44,13 @@ def test_whole_numbers_that_are_dates_are_not_taken_for_seconds(tmp_path: Path) 
         load_prices(path)
 
 
+def test_a_file_without_rows_is_too_short(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"date": pd.Series([], dtype="int64"), "A": pd.Series([], dtype="float64")})
+    frame.to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(InsufficientHistory, match="has 0 rows"):
+        load_prices(tmp_path / "p.parquet")
+
+
 def test_without_names_every_number_is_a_price(tmp_path: Path) -> None:
     path = write(tmp_path, {"note": ["x", "y", "z"], "time": DAYS, "A": [1, 1, 1], "B": [2, 2, 2]})
     assert load_prices(path).assets == ("A", "B")
