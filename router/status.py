@@ -118,7 +118,9 @@ def look(
             overruled = check_market(
                 snapshot,
                 portfolio,
-                last_accepted=accepted_prices(opened.lines, snapshot.numeraire),
+                last_accepted=accepted_prices(
+                    opened.lines, snapshot.numeraire, Valuation(snapshot, portfolio).tokens
+                ),
                 trade_broken_market=trade_broken_market,
             )
             _decline_what_does_not_pay(opened)  # a look before may have been interrupted here

@@ -10,7 +10,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -19,12 +19,13 @@ from importlib.metadata import PackageNotFoundError, version
 from io import FileIO
 from pathlib import Path
 from platform import machine, python_version, system
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 import numpy as np
 
 from router.errors import GuardRefused, InputError, Unsolved
 from router.strategy import decision
+from router.strategy.exact import digest_of
 from router.strategy.feeds import PriceReading
 from router.strategy.journal import End, Record, Replay, replay
 from router.strategy.state import TriggerState
@@ -49,12 +50,50 @@ class Finding:
     differences: tuple[str, ...]
 
 
+class _Lines(Sequence[Line]):
+    """Lines whose digests are right, decoded when they are asked for: a journal grows, and its end is what
+    counts.
+
+    Raises:
+        InputError: a digest that is not the record's; names file and line.
+    """
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self._texts = [text for _, text in _numbered(data)]
+        self._name = name
+        for number, text in enumerate(self._texts, 1):
+            _check_digest(text, self._place(number))
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Line]: ...
+    def __getitem__(self, index: int | slice) -> Line | Sequence[Line]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(len(self))[index]]
+        number = range(len(self))[index] + 1
+        return _line(self._texts[number - 1], self._place(number))[0]
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def append(self, text: bytes) -> None:
+        self._texts.append(text)
+
+    def _place(self, number: int) -> str:
+        return f"{self._name}: line {number}"
+
+
 class TriggerJournal:
     """An open journal, which no other process can open meanwhile. Make one by `open_journal`."""
 
     def __init__(self, file: FileIO, name: str) -> None:
         self._file, self._name = file, name
-        self.lines = _read(file.readall(), name)
+        self._lines = _Lines(file.readall(), name)
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        return self._lines
 
     @property
     def state(self) -> TriggerState | None:
@@ -80,7 +119,7 @@ class TriggerJournal:
             with suppress(OSError):
                 self._file.truncate(kept)
             raise GuardRefused(f"{self._name}: {error.strerror or error}; no line was written") from None
-        self.lines = (*self.lines, record)
+        self._lines.append(text)
 
 
 @contextmanager
@@ -127,7 +166,7 @@ def replay_journal(path: Path) -> Iterator[Finding]:
         state = record.after
 
 
-def read_accepted(path: Path, numeraire: Address) -> dict[Address, PriceReading]:
+def read_accepted(path: Path, numeraire: Address, tokens: Collection[Address]) -> dict[Address, PriceReading]:
     """The prices that the looks of a journal rest on, without opening it for writing; see `accepted_prices`.
 
     Raises:
@@ -135,21 +174,26 @@ def read_accepted(path: Path, numeraire: Address) -> dict[Address, PriceReading]
     """
     if not path.is_file():
         raise InputError("no such file; `status --journal` begins it", path=path.name)
-    if not (lines := _read(path.read_bytes(), path.name)):
+    if not (lines := _Lines(path.read_bytes(), path.name)):
         raise InputError("holds no look yet; `status --journal` begins it", path=path.name)
-    return accepted_prices(lines, numeraire)
+    return accepted_prices(lines, numeraire, tokens)
 
 
-def accepted_prices(lines: Iterable[Line], numeraire: Address) -> dict[Address, PriceReading]:
+def accepted_prices(
+    lines: Sequence[Line], numeraire: Address, tokens: Collection[Address]
+) -> dict[Address, PriceReading]:
     """By token, the price in this numeraire that the last look with it rests on, and when that was true."""
     found: dict[Address, PriceReading] = {}
-    for line in lines:
+    for line in reversed(lines):
         if not isinstance(line, Record) or line.accepted is None or line.accepted.numeraire != numeraire:
             continue
         seen = line.observation
         times = seen.priced_at or (line.now,) * len(seen.assets)
         for token, price, at in zip(seen.assets, line.accepted.prices, times, strict=True):
-            found[token] = PriceReading(_SOURCE, token, price, at)
+            if token in tokens:
+                found.setdefault(token, PriceReading(_SOURCE, token, price, at))
+        if found.keys() >= set(tokens):
+            break
     return found
 
 
@@ -185,14 +229,14 @@ def _numbered(data: bytes) -> Iterator[tuple[int, bytes]]:
     return enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1)
 
 
-def _read(data: bytes, name: str) -> tuple[Line, ...]:
-    lines = []
-    for number, text in _numbered(data):
-        record, altered = _line(text, f"{name}: line {number}")
-        if altered:
-            raise InputError(altered, path=f"{name}: line {number}: digest")
-        lines.append(record)
-    return tuple(lines)
+def _check_digest(data: bytes, where: str) -> None:
+    try:
+        document = json.loads(data)
+        told, found = document["digest"], digest_of(document["record"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InputError("is no line of a trigger's journal", path=where) from None
+    if told != found:
+        raise InputError(f"is {told!r}, the record's is {found}", path=f"{where}: digest")
 
 
 def _line(data: bytes, where: str) -> tuple[Line, str]:

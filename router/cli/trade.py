@@ -107,6 +107,9 @@ def plan_command(
             trade_broken_market=trade_broken_market,
         )
     from router.planner.compose import DEADLINE_SECONDS  # with its numerics, which take long to load
+    from router.planner.valuation import Valuation
+
+    tokens = Valuation(market, resolved).tokens
 
     with machine_code(), _proving(prove) as proving, failing(journal, now):
         plan = make_plan(
@@ -116,7 +119,7 @@ def plan_command(
             deadline=int(now.timestamp()) + DEADLINE_SECONDS,
             prove=proving,
             discipline=None if anyway else file.discipline(market, now),
-            last_accepted=None if journal is None else read_accepted(journal, market.numeraire),
+            last_accepted=None if journal is None else read_accepted(journal, market.numeraire, tokens),
             trade_broken_market=trade_broken_market,
         )
     payload = find_payload(plan)

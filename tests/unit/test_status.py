@@ -198,16 +198,34 @@ def test_each_token_is_held_to_the_last_look_that_had_it_in_the_same_numeraire(t
     look(market(), owner(), BAND, journal=path)
     bare = portfolio({"USD": 1e4, "BTC": 1e4}, {"USD": 0.5, "BTC": 0.5})
     look(fallen(1), bare, BAND, journal=path)
-    seen = read_accepted(path, token("USD"))
+    tokens = [token(symbol) for symbol in HELD]
+    seen = read_accepted(path, token("USD"), tokens)
     assert {each: reading.price for each, reading in seen.items()} == {
         token("USD"): 1.0,
         token("ETH"): 2000.0,
         token("BTC"): 60000.0,
     }
     assert seen[token("BTC")].updated_at - seen[token("ETH")].updated_at == timedelta(hours=1)
-    assert read_accepted(path, token("ETH")) == {}
+    assert read_accepted(path, token("ETH"), tokens) == {}
     with pytest.raises(PriceJumped):
         look(fallen(2), owner(), BAND, journal=path)
+
+
+def test_of_a_long_journal_only_the_end_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "trigger.jsonl"
+    for hours in range(20):
+        later = replace(market(), timestamp=market().timestamp + hours * HOUR)
+        look(later, owner(), BAND, journal=path)
+    decoded: list[str] = []
+
+    def counted(text: str) -> tuple[Record, str]:
+        decoded.append(text)
+        return of_any_text(text)
+
+    of_any_text = Record.of_any_text
+    monkeypatch.setattr(Record, "of_any_text", counted)
+    assert read_accepted(path, token("USD"), [token(symbol) for symbol in HELD])
+    assert len(decoded) == 1
 
 
 def test_without_a_journal_it_is_said_that_there_is_nothing_to_compare_with(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_prices_are_held_to_no_journal_without_a_look(tmp_path: Path) -> None:
     path = tmp_path / "trigger.jsonl"
     path.touch()
     with pytest.raises(InputError, match=r"trigger\.jsonl: holds no look yet; `status --journal` begins it"):
-        read_accepted(path, "A")
+        read_accepted(path, "A", ["A"])
 
 
 def test_a_weighing_that_is_not_solved_again_names_its_line(
