@@ -16,8 +16,9 @@ import numpy as np
 
 from router.fixed_point import Q96, WAD
 from router.optimiser.book import Book
-from router.optimiser.dual import Goal
+from router.optimiser.dual import MARGIN, Goal
 from router.optimiser.market import Market, Terms, market_of
+from router.optimiser.profits import most_profit
 from router.pools.balancer_v2_weighted import BalancerV2WeightedPool
 from router.pools.base import Pool
 from router.pools.tick_math import tick_at_sqrt_ratio
@@ -275,3 +276,9 @@ def network(seed: int, tokens: int, pools: int, spread: float = 0.001) -> Case:
     parts = {each.address: rng.uniform(0.1, 1) for each in some[len(some) // 3 :]}
     wanted = {token: part / sum(parts.values()) for token, part in parts.items()}
     return Case(found, goal(found, held, wanted))
+
+
+def joint_bound(found: Market, held: Any, prices: Any, unit: float) -> float:
+    """As `bound`, of flows, which trade all tokens of a weighted pool jointly."""
+    profit = float(most_profit(prices, found.arrays, unit, False))
+    return (float(np.dot(held, prices)) + profit) / unit * (1 + MARGIN)

@@ -49,12 +49,12 @@ class Response(NamedTuple):
     """What the pools do at some prices.
 
     Ladder k pays `paid[k]` and gets `got[k]`, reference values, of what lies beyond an edge that costs
-    something as much as counts; `stiffness[k]` is the change of either, in
-    value at u, per change of the logarithm of the price ratio. Basin entries: `gain` (reference value),
-    `pull` (the weight in the level times the level; 0 for entries that do not respond). `profit` of ladders
-    first, then of basins, in value at u. `ghost`: stiffness of ladders, then pull of basin entries, that the
-    liquidity without fee adds. `share`: how much of the pool's trade counts, and `bend` how fast
-    that grows with profit; 1 and 0 where gas is free.
+    something as much as counts; `stiffness[k]` is the change of either, in value at u, per change of the
+    logarithm of the price ratio. Basin entries: `gain` (reference value), `pull` (the weight in the level
+    times the level; 0 for entries that do not respond). `profit` of ladders first, then of basins, in value
+    at u. `ghost`: stiffness of ladders, then pull of basin entries, that the liquidity without fee adds.
+    `share`: how much of the pool's trade counts, and `bend` how fast that grows with profit; 1 and 0 where
+    gas is free.
     """
 
     paid: Floats

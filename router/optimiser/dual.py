@@ -271,17 +271,16 @@ def _descent(market: Market, goal: Goal, start: Floats, ghost: float, last: floa
     return replace(found, value=float(np.dot(goal.held, prices) + found.profits.sum()))
 
 
-def bound(market: Market, held: Floats, prices: Floats, unit: float, *, pairwise: bool = True) -> float:
+def bound(market: Market, held: Floats, prices: Floats, unit: float) -> float:
     """No trade over these pools leaves more value than this, numeraire units, costs of pools deducted.
+    Weighted pools trade in swaps of pairs, as programs do.
 
     Args:
         held: value by column.
         prices: any positive multiples of the reference prices, by column.
         unit: least that one unit of value costs at them.
-        pairwise: whether weighted pools trade in swaps of pairs, as programs do; jointly, as flows do, where
-            not.
     """
-    profit = most_profit(prices, market.arrays, unit, pairwise)
+    profit = most_profit(prices, market.arrays, unit, True)
     return float(np.dot(held, prices) + profit) / unit * (1 + MARGIN)
 
 

@@ -86,6 +86,7 @@ def stepped_trade(
     liquidity: Floats,
     paid: Floats,
     got: Floats,
+    beyond: Floats,
 ) -> tuple[float, float, float, float]:
     """(paid, got, stiffness in value at u, profit) of one ladder of which crossing an edge costs something.
 
@@ -95,6 +96,7 @@ def stepped_trade(
     Args:
         cost: of one crossing, in value at u; the first `sunk` are free.
         blur: share of it over which what lies beyond fades in.
+        beyond: set, for as many edges as it has room for, to the profit beyond each that is reached.
     """
     target, limit = sqrt(u_out * keep / u_in), min(cap, edges[end])
     free = target < limit
@@ -110,6 +112,8 @@ def stepped_trade(
     stiffness = u_out * depth / (2 * target) if free else 0.0
     profit = u_out * taken - u_in * given
     for e in range(last, begin, -1):
+        if e - begin <= len(beyond):
+            beyond[e - begin - 1] = profit
         price = cost if e - begin > sunk else 0.0
         profit, share, bend = share_of(profit, price, blur * price)
         traded = u_out * taken
@@ -262,6 +266,7 @@ def _respond_ladders(
     floor, first, edges, liquidity = pools.floor, pools.first, pools.edges, pools.liquidity
     before, yielded, tick, sunk = pools.paid, pools.got, pools.tick, pools.sunk
     paid, got, stiffness, ghosts = into.paid, into.got, into.stiffness, into.ghost
+    nowhere = np.empty(0)
     profits, shares, bends = into.profit, into.share, into.bend
     total = 0.0
     for k in range(len(sold)):
@@ -295,6 +300,7 @@ def _respond_ladders(
                     liquidity,
                     before,
                     yielded,
+                    nowhere,
                 )
             else:
                 given, taken, stiff = ladder_trade(

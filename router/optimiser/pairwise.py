@@ -84,6 +84,27 @@ def swap_gain(
 
 
 @inner
+def token_gain(
+    i: int,
+    j: int,
+    rise: float,
+    surcharge: float,
+    worth: Floats,
+    weight: Floats,
+    low: Floats,
+    depth: Floats,
+) -> tuple[float, float, float]:
+    """`swap_gain` of token i for token j.
+
+    Args:
+        rise: logarithm of i's multiplier over its balance's value.
+    """
+    ratio = weight[i] / weight[j]
+    lead, multiplier = depth[j] - depth[i] - rise, worth[i] * exp(rise)
+    return swap_gain(worth[j], lead, ratio, surcharge, -low[j] / ratio, multiplier)
+
+
+@inner
 def pairwise_profit(
     keep: float, level: float, worth: Floats, weight: Floats, low: Floats, high: Floats, depth: Floats
 ) -> float:
@@ -139,15 +160,7 @@ def _best_gains(
         best[j] = 0.0
         for i in range(len(worth)):
             if i not in (j, but) and high[i] > 0 and low[j] < 0:
-                ratio = weight[i] / weight[j]
-                gain, _, _ = swap_gain(
-                    worth[j],
-                    depth[j] - depth[i] - rise[i],
-                    ratio,
-                    surcharge,
-                    -low[j] / ratio,
-                    worth[i] * exp(rise[i]),
-                )
+                gain, _, _ = token_gain(i, j, rise[i], surcharge, worth, weight, low, depth)
                 best[j] = max(best[j], gain)
 
 
@@ -172,15 +185,7 @@ def _best_rise(
         excess, bend = min(x, limit), 1.0 if x < limit else 0.0
         for j in range(len(worth)):
             if i != j and low[j] < 0:
-                ratio = weight[i] / weight[j]
-                gain, growth, response = swap_gain(
-                    worth[j],
-                    depth[j] - depth[i] - x,
-                    ratio,
-                    surcharge,
-                    -low[j] / ratio,
-                    worth[i] * exp(x),
-                )
+                gain, growth, response = token_gain(i, j, x, surcharge, worth, weight, low, depth)
                 if gain > best[j]:
                     excess -= growth
                     bend += response

@@ -12,14 +12,13 @@ Source: Angeris et al. 2022 (arXiv 2204.05238) for the dual; Diamandis and Anger
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from router.optimiser.arrays import Arrays, Floats, Ints
 from router.optimiser.compiled import compiled, inner
-from router.optimiser.kernels import respond
+from router.optimiser.kernels import respond, stepped_trade
 from router.optimiser.laplacian import dot
 from router.optimiser.market import Flags
 from router.optimiser.newton import descend, empty_response
@@ -188,38 +187,34 @@ def surpluses(pools: Arrays, units: Units, state: States, u: Floats) -> Floats:
     nothing, and what it has paid for is not paid for again."""
     surplus, net, at = np.zeros(len(units.cost)), np.empty(len(u)), empty_response(pools)
     cap, tick, sunk = stepped(pools, units, state, np.arange(len(pools.sold)), 1.0)
-    few = within(pools, cap, tick, sunk)
-    respond(u, few, 1.0, 0.0, 0.0, net, at)
+    respond(u, within(pools, cap, tick, sunk), 1.0, 0.0, 0.0, net, at)
+    sold, bought, keep, first = pools.sold, pools.bought, pools.keep, pools.first
     got, profit, unit, crossing = at.got, at.profit, units.ladder, units.crossing
     for k in range(len(unit)):
         surplus[unit[k]] += profit[k]
         if got[k] > 0 and crossing[k + 1] > crossing[k]:
-            beyond_edges(few, k, u, surplus[crossing[k] : crossing[k + 1]])
+            stepped_trade(
+                u[sold[k]],
+                u[bought[k]],
+                first[k],
+                first[k + 1] - 1,
+                cap[k],
+                keep[k],
+                tick[k],
+                sunk[k],
+                0.0,
+                pools.edges,
+                pools.liquidity,
+                pools.paid,
+                pools.got,
+                surplus[crossing[k] : crossing[k + 1]],
+            )
     for b in range(len(units.basin)):
         surplus[units.basin[b]] += profit[len(unit) + b]
     for k in range(len(surplus)):
         if state[k] == OUT:
             surplus[k] = 0.0
     return surplus
-
-
-@inner
-def beyond_edges(pools: Arrays, k: int, u: Floats, surplus: Floats) -> None:
-    """Sets `surplus`, by crossing of ladder k, to what is earned beyond it, net of what lies beyond the next
-    as far as that earns its cost."""
-    edges, paid, got = pools.edges, pools.paid, pools.got
-    u_in, u_out, keep = u[pools.sold[k]], u[pools.bought[k]], pools.keep[k]
-    begin, end, tick, sunk = pools.first[k], pools.first[k + 1] - 1, pools.tick[k], pools.sunk[k]
-    target = min(sqrt(u_out * keep / u_in), pools.cap[k], edges[end])
-    last = begin
-    while last + 1 < end and edges[last + 1] <= target:
-        last += 1
-    beyond = pools.liquidity[last] * (target - edges[last]) * (u_out / (edges[last] * target) - u_in / keep)
-    for e in range(last, begin, -1):
-        if e - begin <= len(surplus):
-            surplus[e - begin - 1] = beyond
-        over = max(beyond - (tick if e - begin > sunk else 0.0), 0.0)
-        beyond = over + u_out * (got[e] - got[e - 1]) - u_in * (paid[e] - paid[e - 1]) / keep
 
 
 @inner

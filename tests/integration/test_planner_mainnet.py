@@ -90,19 +90,23 @@ def gas_orders() -> list[Mapping[str, Any]]:
     return [order for order in RECORDED if {order["token_in"], order["token_out"]} <= allowed]
 
 
+def owner_of(order: Mapping[str, Any], part: int = 1) -> Portfolio:
+    """Who asks for a part of an order."""
+    return Portfolio(
+        OWNER,
+        {order["token_in"]: int(order["amount_in"]) // part},
+        {order["token_out"]: WAD},
+        gas_price_wei=GAS_PRICE_WEI,
+        allow_tokens=market().allowed,
+    )
+
+
 @pytest.mark.parametrize("order", gas_orders(), ids=lambda order: order["name"])
 def test_a_recorded_order_net_of_gas_beats_the_best_single_path_and_is_near_its_bound(
     order: Mapping[str, Any],
 ) -> None:
-    found = market()
+    found, owner = market(), owner_of(order)
     snapshot, amount = found.snapshot, int(order["amount_in"])
-    owner = Portfolio(
-        OWNER,
-        {order["token_in"]: amount},
-        {order["token_out"]: WAD},
-        gas_price_wei=GAS_PRICE_WEI,
-        allow_tokens=found.allowed,
-    )
     made = made_of(owner)
     assert made.certificate is not None
     costs, wei = made.certificate.pool_gas, raw_price(snapshot, snapshot.native_token)
@@ -129,16 +133,7 @@ def test_a_recorded_order_net_of_gas_beats_the_best_single_path_and_is_near_its_
 @pytest.mark.parametrize("order", gas_orders(), ids=lambda order: order["name"])
 def test_branch_and_bound_closes_the_gap_of_a_recorded_order(order: Mapping[str, Any], part: int) -> None:
     """Orders of 10 ETH and more: what is left is calldata."""
-    found = market()
-    amount = int(order["amount_in"]) // part
-    owner = Portfolio(
-        OWNER,
-        {order["token_in"]: amount},
-        {order["token_out"]: WAD},
-        gas_price_wei=GAS_PRICE_WEI,
-        allow_tokens=found.allowed,
-    )
-    made = plan(found.snapshot, owner, prove=True)
+    made = plan(market().snapshot, owner_of(order, part), prove=True)
     told, net = made.certificate, made.value_after - made.cost.gas
     assert told is not None
     assert told.proven_net_bound is not None

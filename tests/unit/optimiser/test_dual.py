@@ -11,7 +11,7 @@ from router.optimiser.book import SHAPES
 from router.optimiser.dual import bound, solve, unit_cost
 from router.pools.uniswap_v3 import UniswapV3Pool
 from tests.conic import optimum
-from tests.optimiser_markets import Case, coin, goal, market, random_case, v2
+from tests.optimiser_markets import Case, coin, goal, joint_bound, market, random_case, v2
 
 BATCH, BATCHES = 50, 20
 AGREEMENT = 1e-6
@@ -28,7 +28,7 @@ def check(case: Case) -> bool:
     """Whether Clarabel's answer was clear enough to compare with."""
     best, found = optimum(case), solve(case.market, case.goal)
     unit = float(np.dot(case.goal.wanted, found.prices))
-    most = bound(case.market, case.goal.held, found.prices, unit, pairwise=False)
+    most = joint_bound(case.market, case.goal.held, found.prices, unit)
     assert bound(case.market, case.goal.held, found.prices, unit) <= most
     assert np.isfinite(found.prices).all()
     if not best.exact:
@@ -76,7 +76,7 @@ def test_bound_holds_at_any_prices(seed: int) -> None:
     for _ in range(20):
         prices = np.array([10 ** rng.uniform(-1, 1) for _ in range(case.market.columns)])
         unit = float(np.dot(case.goal.wanted, prices))
-        most = bound(case.market, case.goal.held, prices, unit, pairwise=False)
+        most = joint_bound(case.market, case.goal.held, prices, unit)
         assert most >= best.value * (1 - AGREEMENT)
         assert bound(case.market, case.goal.held, prices, unit) <= most
 

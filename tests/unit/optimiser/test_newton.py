@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router.optimiser.dual import TOLERANCE, bound, solve
+from router.optimiser.dual import TOLERANCE, solve
 from router.optimiser.kernels import respond
 from router.optimiser.laplacian import conjugate_gradients, dense, diagonal_of, factored_solve, laplacian
 from router.optimiser.newton import DENSE, descend, empty_response
-from tests.optimiser_markets import Case, network
+from tests.optimiser_markets import Case, joint_bound, network
 
 SIZES = [(6, 15), (20, 60), (60, 200), (96, 400), (97, 300), (150, 600), (300, 1000), (300, 2500)]
 MOST_STEPS = 150
@@ -37,7 +37,7 @@ def test_descent_converges_on_networks(tokens: int, pools: int, seed: int) -> No
     assert found.converged
     assert found.residual <= TOLERANCE
     assert found.steps <= MOST_STEPS
-    most = bound(case.market, case.goal.held, found.prices, 1.0, pairwise=False)
+    most = joint_bound(case.market, case.goal.held, found.prices, 1.0)
     assert 0 <= most / found.value - 1 <= 1e-7
     assert float(np.dot(case.goal.wanted, found.prices)) == pytest.approx(1, rel=1e-12)
 
