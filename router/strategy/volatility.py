@@ -166,7 +166,8 @@ class Har:
     """Heterogeneous autoregression of one asset (Corsi 2009), directly on the variance over the horizon.
 
     Least squares of the mean squared return over the next `horizon` rows on its means over the last `lags`
-    rows, or of logarithm on logarithms, brought back by the mean of the exponentiated residuals (Duan 1983).
+    rows, or of logarithm on logarithms, brought back as the mean of a lognormal (Andersen, Bollerslev &
+    Diebold 2007).
     A forecast outside of what was ever realised is pulled to the edge of it (Swanson and White 1995).
     """
 
@@ -199,7 +200,7 @@ class Har:
         if rank < features.shape[1]:
             return None
         residuals = wanted - features @ coefficients
-        factor = float(np.exp(residuals).mean()) if self.logs else 1.0
+        factor = exp(float(residuals.var()) / 2) if self.logs else 1.0
         edges = realised[realised > 0]
         return (*coefficients.tolist(), factor, floor, float(edges.min()), float(edges.max()))
 
@@ -224,5 +225,5 @@ def _at_least(least: int, path: str, value: float | None) -> None:
 
 
 def log_har() -> Har:
-    """HAR in logarithms, on 7 and 30 rows: one squared daily return is too noisy for a logarithm."""
-    return Har(lags=(7, 30), logs=True)
+    """HAR in logarithms."""
+    return Har(logs=True)

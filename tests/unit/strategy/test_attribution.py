@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from router.errors import InputError, NotFinite, Unaffordable
 from router.strategy.attribution import Bills, Parts, attribute, excess_growth_rate
-from tests.unit.strategy.recorded import closes
+from tests.unit.strategy.recorded import closes, huobi
 
 DAYS = 365.25
 
@@ -210,6 +210,16 @@ def test_realised_excess_growth_is_near_fernholz_on_recorded_prices() -> None:
     covariance = np.cov(np.diff(np.log(prices), axis=0), rowvar=False) * (len(prices) - 1) / years
     assert found.modelled_excess_growth / years == pytest.approx(excess_growth_rate(weights, covariance))
     assert found.growth.rebalancing_premium < found.realised_excess_growth
+
+
+def test_excess_growth_of_five_coins_held_equally_is_the_noted_one() -> None:
+    times, assets, prices = huobi()
+    days = (times[-1] - times[0]).days
+    weights = np.full(len(assets), 1 / len(assets))
+    found = attribute(prices, np.tile(weights, (len(prices), 1)), weights, Bills(), 1e6, days / 365)
+    covariance = np.cov(np.diff(np.log(prices), axis=0), rowvar=False) * 365
+    assert excess_growth_rate(weights, covariance) == pytest.approx(0.1550, abs=5e-5)
+    assert found.realised_excess_growth / found.modelled_excess_growth == pytest.approx(1.0148, abs=5e-5)
 
 
 @settings(max_examples=20)

@@ -16,7 +16,7 @@ from router.strategy.regimes import Regimes
 from router.strategy.targets import risk_parity
 from router.strategy.volatility import Constant, Ewma, Garch, Har, Model, Parameters, Shrunk, log_har
 
-from .recorded import log_returns
+from .recorded import log_returns, long_log_returns
 from .series import garch
 
 QUICK = Settings(horizon=5, refit=50, window=40, needed=10)
@@ -253,3 +253,28 @@ def test_the_default_on_recorded_prices_answers_as_its_scores_say() -> None:
         assert card.failures == 0
         assert forecaster.active == (card.loss < min(card.constants.values()))
         assert 0.2 < forecaster.volatility < 1.5
+
+
+@pytest.mark.parametrize(
+    ("asset", "noted"),
+    [
+        ("ETH", {"log-HAR 1/7/30": 0.501, "GARCH(1,1)": 0.529, "EWMA 0.97": 0.535, "constant 365": 0.627}),
+        ("BTC", {"constant 365": 0.587, "log-HAR 1/7/30": 0.592, "GARCH(1,1)": 0.609, "EWMA 0.94": 0.710}),
+    ],
+)
+def test_scores_of_216_weeks_are_those_noted(asset: str, noted: dict[str, float]) -> None:
+    """November 2019 to December 2023, after 730 days that are only learned from: to one in the last digit, in
+    the same order."""
+    returns = long_log_returns(asset)
+    losses = {}
+    models: list[Model] = [Ewma(decay, 730) for decay in (0.94, 0.97)]
+    for model in (Har(logs=True, least_rows=730), Garch(least_rows=730), *models):
+        forecaster = Forecaster(model)
+        for row in returns:
+            forecaster.observe(row)
+        assert forecaster.failures == 0
+        for name, scores in forecaster.scores.items():
+            assert len(scores) == 216
+            losses[name] = float(np.mean([score.loss for score in scores]))
+    assert {name: losses[name] for name in noted} == pytest.approx(noted, abs=1e-3)
+    assert sorted(noted, key=losses.__getitem__) == list(noted)

@@ -109,8 +109,8 @@ def test_auto_on_recorded_prices_answers_as_the_page_says() -> None:
     assert [by_name[name].active for name in NAMES] == [None, "ewma", "garch"]
     for name, served, constant in (
         ("BTC", 0.5662, 0.5584),
-        ("ETH", 0.5052, 0.5820),
-        ("LINK", 0.4348, 0.4564),
+        ("ETH", 0.5059, 0.5820),
+        ("LINK", 0.4278, 0.4564),
     ):
         assert np.mean(by_name[name].served) == pytest.approx(served, abs=5e-5)
         assert np.mean(by_name[name].against["constant 365"]) == pytest.approx(constant, abs=5e-5)
