@@ -4,17 +4,21 @@ on the model that all of them are made for."""
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from router.backtest import Backtest, Costs, FeeConvention, compare, run
+from router.backtest import Backtest, Costs, FeeConvention, Prices, compare, load_prices, run
 from router.backtest.no_trade import Region
 from router.backtest.result import Result
 from tests.unit.backtest.series import COSTS, prices_of, random_prices, study_of
 
 FIXED = ("hold", "calendar_7", "calendar_30", "calendar_90", "abs_band_0.05", "abs_band_0.05_half")
 FIXED += ("abs_band_0.05_edge", "abs_band_0.1", "abs_band_0.1_half", "rel_band_0.25")
+RECORDED = Path(__file__).parents[2] / "data" / "huobi_daily_2017-10_2021-06.csv"
+COINS = ("BTC", "ETH", "ETC", "LTC", "BCH")
 VOLATILITIES = np.array([0.7, 0.9, 1.1])
 PATHS, ROWS = 6, 730
 WORST_RATIO = 1.05
@@ -36,6 +40,30 @@ def test_on_average_no_fixed_policy_is_much_better(nav: float) -> None:
             means.setdefault(result.policy, []).append(result.objective)
     mean = {policy: float(np.mean(values)) for policy, values in means.items()}
     assert mean["default"] <= WORST_RATIO * min(mean[policy] for policy in FIXED)
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        dict.fromkeys(COINS, 0.2),
+        dict.fromkeys(COINS, 0.18) | {"cash": 0.1},
+        {"BTC": 0.4, "ETH": 0.3, "LTC": 0.2, "cash": 0.1},
+        {"ETH": 0.5, "cash": 0.5},
+        {"BTC": 0.5, "cash": 0.5},
+    ],
+    ids=" ".join,
+)
+def test_on_prices_it_was_not_made_on_no_fixed_policy_is_a_tenth_better(targets: dict[str, float]) -> None:
+    """On the mean of five starts, at any value."""
+    prices = load_prices(RECORDED, [asset for asset in targets if asset != "cash"])
+    for nav in (1e4, 1e5, 1e6, 1e7):
+        sums = dict.fromkeys((*FIXED, "default"), 0.0)
+        for start in range(0, 120, 24):
+            rest = Prices(prices.times[start:], prices.assets, prices.values[start:])
+            study = Backtest(rest, targets, Costs(0.003, 30), FeeConvention.NET_OF_FEE, initial=nav)
+            for result in compare(study, tuple(sums)):
+                sums[result.policy] += inf if result.stop else result.objective
+        assert sums["default"] <= 1.1 * min(sums[policy] for policy in FIXED)
 
 
 @pytest.mark.parametrize("targets", [(0.4, 0.3, 0.2), (0.5, 0.3, 0.2), (0.5, 0.0, 0.5), (0.33, 0.33, 0.335)])
