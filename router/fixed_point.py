@@ -42,7 +42,7 @@ def mul_div_half_up(x: int, y: int, denominator: int) -> int:
     return (x * y + denominator // 2) // denominator
 
 
-def apportioned(shares: Sequence[float], whole: int, rest: int | None = None) -> list[int]:
+def apportioned(shares: Sequence[float | Fraction], whole: int, rest: int | None = None) -> list[int]:
     """Shares of 1 as integers that sum to `whole`: each is rounded, halves to even.
 
     Args:

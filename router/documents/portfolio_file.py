@@ -11,20 +11,20 @@ from pathlib import Path
 
 from router.documents.discipline_file import discipline_of
 from router.documents.files import read_document
-from router.documents.located import location, validate, within
+from router.documents.located import location, validate
 from router.documents.named_tokens import NamedTokens
 from router.documents.portfolio_models import PortfolioModel
+from router.documents.portfolio_targets import Wanted
 from router.errors import InputError
-from router.fixed_point import BPS, WAD
+from router.fixed_point import BPS
 from router.portfolio import Landing, LoanPolicy, Portfolio, Settlement, TokenRule, Trade
 from router.snapshot import Snapshot
 from router.strategy.discipline import Discipline
 from router.strategy.drift import DriftKind
 from router.strategy.triggers import Threshold, TriggerSpec
-from router.tokens import Address, Token, format_amount, parse_amount
+from router.tokens import Address, Token, parse_amount
 
 _GWEI_DECIMALS = 9
-_WEIGHT_DECIMALS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class PortfolioFile:
             "cash_flows": model.cash_flows,
         }
         others = (self._names(snapshot).keys(table, keys) for table, keys in tables.items())
-        named = [*self._wanted(snapshot).values(), *(token for each in others for _, token in each)]
+        named = [*self._wanted(snapshot).tokens.values(), *(token for each in others for _, token in each)]
         return tuple(dict.fromkeys(token.address for token in named))
 
     def resolve(
@@ -139,14 +139,14 @@ class PortfolioFile:
             guards=model.guards.guards(),
         )
         wanted = self._wanted(snapshot)
-        weights, notes = self._weights(snapshot, portfolio, wanted, now)
-        for key, token in wanted.items():
+        weights, notes = wanted.weights(snapshot, portfolio, now or _time_of(snapshot))
+        for key, token in wanted.tokens.items():
             if weights[key] and token.address in deny:
-                raise InputError("has a target and is denied", path=self._wanted_at(key))
+                raise InputError("has a target and is denied", path=wanted.at(key))
         if both := allow & deny:
             names = ", ".join(sorted(snapshot.tokens[address].symbol for address in both))
             raise InputError(f"also holds {names}, which allow_tokens lists", path=self._at("deny_tokens"))
-        targets = {token.address: weights[key] for key, token in wanted.items()}
+        targets = {token.address: weights[key] for key, token in wanted.tokens.items()}
         return replace(portfolio, targets_wad=targets, notes=notes)
 
     def triggers(self, snapshot: Snapshot) -> TriggerSpec:
@@ -190,7 +190,7 @@ class PortfolioFile:
         found = {key: token.address for key, token in self._names(snapshot).distinct(table, keys)}
         if model.holdings is not None:
             held = (token for _, token in self._names(snapshot).keys("holdings", model.holdings))
-            known = {token.address for token in (*self._wanted(snapshot).values(), *held)}
+            known = {token.address for token in (*self._wanted(snapshot).tokens.values(), *held)}
             for key, address in found.items():
                 if address not in known:
                     raise InputError("is neither held nor wanted", path=self._at(table, key))
@@ -213,62 +213,8 @@ class PortfolioFile:
                     nearest=counted,
                 )
 
-    def _wanted(self, snapshot: Snapshot) -> dict[str, Token]:
-        """The tokens that have targets, by the names that the file gives them."""
-        found = {key: snapshot.token(key, self._wanted_at(key)) for key in self._wanted_keys()}
-        seen: dict[Address, str] = {}
-        for key, token in found.items():
-            if (first := seen.setdefault(token.address, key)) != key:
-                raise InputError(f"is the same token as {first}", path=self._wanted_at(key))
-        return found
-
-    def _wanted_keys(self) -> tuple[str, ...]:
-        rule = self.model.target_rule
-        if rule is None:
-            return tuple(self.model.targets or ())
-        return (*rule.columns, *([rule.cash_asset] if rule.cash_asset else []))
-
-    def _wanted_at(self, key: str) -> str:
-        rule = self.model.target_rule
-        if rule is None:
-            return self._at("targets", key)
-        return self._at("target_rule", *(["columns", key] if key in rule.columns else ["cash_asset"]))
-
-    def _weights(
-        self, snapshot: Snapshot, portfolio: Portfolio, wanted: Mapping[str, Token], now: datetime | None
-    ) -> tuple[dict[str, int], tuple[str, ...]]:
-        """Targets in 10**-18, by the names in the file, and where they come from."""
-        rule, texts = self.model.target_rule, self.model.targets or {}
-        notes: tuple[str, ...] = ()
-        if rule is not None:
-            from router.documents.portfolio_prices import (  # loads what prices need
-                KEYS,
-                present_weights,
-                ruled_targets,
-            )
-
-            current = None
-            if rule.max_step is not None:
-                at = self._at("target_rule", "max_step")
-                current = present_weights(snapshot, portfolio, wanted, at)
-            with within(self.name, "target_rule", keys=KEYS):
-                texts, notes = ruled_targets(rule, self.folder, now or _time_of(snapshot), current)
-        elif not texts:
-            raise InputError("is empty", path=self._at("targets"))
-        weights: dict[str, int] = {}
-        for key, text in texts.items():
-            path = self._wanted_at(key)
-            if text.startswith("-"):
-                raise InputError(f"weight {text} is negative", path=path)
-            try:
-                weights[key] = parse_amount(text, _WEIGHT_DECIMALS)
-            except InputError:
-                raise InputError(f"weight {text} has more than 18 decimals", path=path) from None
-        if (total := sum(weights.values())) != WAD:
-            raise InputError(
-                f"weights sum to {format_amount(total, _WEIGHT_DECIMALS)}, not 1", path=self._at("targets")
-            )
-        return weights, notes
+    def _wanted(self, snapshot: Snapshot) -> Wanted:
+        return Wanted.of(self.name, self.model, self.folder, snapshot)
 
     def _holdings(self, snapshot: Snapshot, balances: Mapping[Address, int] | None) -> dict[Address, int]:
         if self.model.holdings is None:

@@ -19,7 +19,7 @@ from router.documents.fields import (
 )
 from router.documents.guard_models import GuardsTable
 from router.documents.targets_models import TargetRuleTable
-from router.documents.trigger_models import GatesTable, Trigger
+from router.documents.trigger_models import GatesTable, Moment, Trigger
 from router.portfolio import (
     DEFAULT_MAX_ARBITRAGE_BPS,
     DEFAULT_MAX_COST_BPS,
@@ -60,6 +60,20 @@ class RuleEntry(FileModel):
     ] = None
 
 
+class GlideTable(FileModel):
+    """Targets on their way to others, in a straight line of time; see `router.strategy.tilts.glide`."""
+
+    targets: Annotated[dict[str, SignedText], Field(description="weight by token at the end; they sum to 1")]
+    begins: Annotated[Moment, Field(description="until then, the portfolio's own targets")]
+    ends: Moment
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.ends <= self.begins:
+            raise PydanticCustomError("refused_key", "is not after the beginning", {"key": "ends"})
+        return self
+
+
 class PortfolioModel(FileModel):
     """Who holds what, and what they want to hold. Tokens by address, or by unambiguous symbol."""
 
@@ -85,6 +99,7 @@ class PortfolioModel(FileModel):
     targets: Annotated[dict[str, SignedText] | None, Field(description="weight by token; they sum to 1")] = (
         None
     )
+    glide: Annotated[GlideTable | None, Field(description="where targets are on their way to")] = None
     target_rule: Annotated[TargetRuleTable | None, Field(description="in place of targets")] = None
     prices: Annotated[dict[str, PositiveText], Field(default_factory=dict, description="by token")]
     rules: Annotated[dict[str, RuleEntry], Field(default_factory=dict, description="by token")]
@@ -118,4 +133,6 @@ class PortfolioModel(FileModel):
             raise PydanticCustomError(
                 "refused_key", "is given beside targets; leave one out", {"key": "target_rule"}
             )
+        if self.glide is not None and self.targets is None:
+            raise PydanticCustomError("refused_key", "goes with targets, not with a rule", {"key": "glide"})
         return self

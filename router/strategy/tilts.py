@@ -6,12 +6,15 @@ the last row is the newest that may be used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from router.errors import InputError, Unaffordable
+from router.fixed_point import apportioned
 from router.strategy.covariance import check_returns
 from router.strategy.guards import GuardRails, check_weights, finite
 
@@ -116,24 +119,30 @@ def tilted(
     return rails.apply(wanted / wanted.sum(), current)
 
 
-def glide(start: ArrayLike, end: ArrayLike, *, begins: datetime, ends: datetime, at: datetime) -> Floats:
+def glide(
+    start: Sequence[int], end: Sequence[int], *, begins: datetime, ends: datetime, at: datetime
+) -> tuple[int, ...]:
     """Weights on the straight line from `start` to `end`; one of them before and after.
+
+    Args:
+        start, end: parts of the same whole, such as 10**18; so is what is returned.
 
     Raises:
         InputError: a time without a time zone, an end that is not after the beginning, weights of different
-            sizes.
-        Unaffordable, NotFinite: as `check_weights`.
+            sizes or sums.
     """
-    first, last = check_weights(start), check_weights(end)
-    if first.size != last.size:
-        raise InputError(f"{last.size} weights, {first.size} at the start", path="end")
+    if len(start) != len(end):
+        raise InputError(f"{len(end)} weights, {len(start)} at the start", path="end")
+    if (whole := sum(start)) != sum(end):
+        raise InputError(f"weights sum to {sum(end)}, to {whole} at the start", path="end")
     for name, time in (("begins", begins), ("ends", ends), ("at", at)):
         if time.tzinfo is None:
             raise InputError(f"{time.isoformat()} has no time zone", path=name)
     if ends <= begins:
         raise InputError(f"{ends.isoformat()} is not after {begins.isoformat()}", path="ends")
-    share = min(max((at - begins) / (ends - begins), 0.0), 1.0)
-    return (1 - share) * first + share * last
+    length, gone = ((time - begins) // datetime.resolution for time in (ends, at))
+    share = Fraction(min(max(gone, 0), length), length)
+    return tuple(apportioned([(a + (b - a) * share) / whole for a, b in zip(start, end, strict=True)], whole))
 
 
 def _last(returns: ArrayLike, window: int) -> Floats:

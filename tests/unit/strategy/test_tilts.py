@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import InfeasibleWeights, InputError, InsufficientHistory, NotFinite, Unaffordable
+from router.fixed_point import WAD, apportioned
 from router.strategy.guards import GuardRails
 from router.strategy.tilts import glide, mean_reversion, momentum, tilted, volatility_targeted
 
@@ -121,18 +122,32 @@ def test_tilts_refuse_what_makes_no_sense() -> None:
 
 
 def test_a_glide_path_is_straight_between_its_ends() -> None:
-    first, last = np.array([0.8, 0.2]), np.array([0.2, 0.8])
     ends = START + timedelta(days=100)
-    for days, share in ((-5, 0.0), (0, 0.0), (25, 0.25), (100, 1.0), (500, 1.0)):
-        weights = glide(first, last, begins=START, ends=ends, at=START + timedelta(days=days))
-        np.testing.assert_allclose(weights, (1 - share) * first + share * last, atol=1e-15)
+    for days, first in ((-5, 80), (0, 80), (25, 65), (50, 50), (100, 20), (500, 20)):
+        at = START + timedelta(days=days)
+        assert glide([80, 20], [20, 80], begins=START, ends=ends, at=at) == (first, 100 - first)
 
 
-def test_a_glide_path_refuses_times_that_make_no_sense() -> None:
-    first, ends = [0.8, 0.2], START + timedelta(days=1)
+@given(st.integers(1, 8), st.integers(0, 2**32), st.integers(-1000, 10**15))
+def test_weights_on_a_glide_path_keep_their_sum_and_lie_between_the_ends(
+    size: int, seed: int, microseconds: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    first, last = (apportioned(rng.dirichlet(np.ones(size)).tolist(), WAD) for _ in range(2))
+    at = START + timedelta(microseconds=microseconds)
+    weights = glide(first, last, begins=START, ends=START + timedelta(days=365), at=at)
+    assert sum(weights) == WAD
+    for weight, *ends in zip(weights, first, last, strict=True):
+        assert min(ends) - size <= weight <= max(ends) + size
+
+
+def test_a_glide_path_refuses_what_makes_no_sense() -> None:
+    first, ends = [80, 20], START + timedelta(days=1)
     with pytest.raises(InputError, match="ends"):
         glide(first, first, begins=START, ends=START, at=START)
     with pytest.raises(InputError, match="at: 2026-01-01T00:00:00 has no time zone"):
         glide(first, first, begins=START, ends=ends, at=datetime(2026, 1, 1))
     with pytest.raises(InputError, match="end: 1 weights"):
-        glide(first, [1.0], begins=START, ends=ends, at=START)
+        glide(first, [100], begins=START, ends=ends, at=START)
+    with pytest.raises(InputError, match="end: weights sum to 90, to 100 at the start"):
+        glide(first, [70, 20], begins=START, ends=ends, at=START)
