@@ -91,7 +91,8 @@ class Interval:
 class Cron:
     """A cron expression of five fields on the wall clock of an IANA time zone.
 
-    As in every cron, where both day of month and day of week are restricted, either is enough.
+    As in Vixie's cron and its heirs, where neither day of month nor day of week begins with `*`, either is
+    enough; else both are needed.
 
     Raises:
         InputError: not five fields, a value out of range, a random or hashed field, an expression that never
@@ -189,7 +190,7 @@ def _walls(expression: str, start: datetime, back: bool = False) -> Iterator[dat
     from croniter import CroniterBadDateError, CroniterError, croniter
 
     try:
-        times = croniter(expression, start)
+        times = croniter(expression, start, implement_cron_bug=True)
     except (CroniterError, ValueError) as error:
         raise InputError(f"is no cron expression: {error}", path="cron") from None
     step = times.get_prev if back else times.get_next

@@ -150,6 +150,12 @@ def test_cron_refuses_and_says_why(expression, zone, path, says):
     assert caught.value.path == path
 
 
+def test_a_day_field_that_begins_with_a_star_narrows_the_other():
+    start = datetime(2024, 1, 1, 12, tzinfo=UTC)
+    assert walls("0 9 */2 * mon", "UTC", start, 3) == ["15 09:00+0000", "29 09:00+0000", "05 09:00+0000"]
+    assert walls("0 9 1,3 * mon", "UTC", start, 3) == ["03 09:00+0000", "08 09:00+0000", "15 09:00+0000"]
+
+
 def test_names_of_days_and_months_with_the_letters_h_and_r_are_fine():
     assert Cron("0 9 * MAR-APR FRI,THU").following(ORIGIN, ORIGIN) == datetime(2024, 3, 1, 9, tzinfo=UTC)
 
