@@ -30,7 +30,9 @@ from router.strategy.state import (
 from router.strategy.triggers import AllOf, Calendar, Gates, Reason, Threshold, Trigger, TriggerSpec, leaves
 
 _LOOKAHEAD = 100
-"""How many slots `next_due` looks at, where none of them will do."""
+"""How many moments `next_due` looks at, where none of them will do."""
+_SEEN = frozenset({Reason.PRICES_STALE, Reason.GAS_ABOVE_CEILING, Reason.TRADE_BELOW_MINIMUM})
+"""Gates that only another look can find open."""
 
 Level: TypeAlias = bool | None
 """Whether a condition holds; None where that is unknown."""
@@ -84,38 +86,80 @@ def advance(
     return replace(decision, readings=readings), after
 
 
-def next_due(spec: TriggerSpec, state: TriggerState | None, now: datetime) -> NextDue:
-    """When the trigger may fire next, seen from `now`; drift, gas and prices as at the last tick."""
+def next_due(
+    spec: TriggerSpec, state: TriggerState | None, now: datetime, reasons: Iterable[Reason] = ()
+) -> NextDue:
+    """When the trigger may fire next, seen from `now`; drift, gas and prices as at the last tick.
+
+    Args:
+        reasons: of the last decision.
+    """
     now = utc(now, "now")
     state = _current(spec, state, now)
     marks = _by_place(spec, state)
     waiting = tuple(mark.cause for mark in marks.values() if mark.cause and not _spent(mark, spec.gates))
-    at = None if state.flight else _first_firing(spec, state, max(now, state.clock))
-    return NextDue(at, _next_slot(spec, state, now), waiting, state.flight is not None)
+    held = state.flight is not None or not _SEEN.isdisjoint(reasons)
+    at = None if held else _first_firing(spec, state, max(now, state.clock))
+    slots = (slot for slot in _next_slots(spec, state, now).values() if slot is not None)
+    return NextDue(at, min(slots, default=None), waiting, state.flight is not None)
 
 
 def _first_firing(spec: TriggerSpec, state: TriggerState, now: datetime) -> datetime | None:
     """The machine itself, run over the moments at which time alone can change anything."""
-    levels: Levels = {place: mark.cause is not None for place, mark in _by_place(spec, state).items()}
-    openings = _openings(spec.gates, state).values()
+    levels = {place: mark.cause is not None for place, mark in _by_place(spec, state).items()}
+    openings = _openings(spec.gates, state)
     for _ in range(_LOOKAHEAD):
         decision, state = _step(spec, state, levels, (), now)
         if decision.fires:
             return now
-        moments = [at for at in (*openings, _next_slot(spec, state, now)) if at is not None and at > now]
-        if not moments:
+        if openings.keys() >= set(decision.reasons):
+            return max(openings[reason] for reason in decision.reasons)
+        if (moment := _next_moment(spec, state, levels, now)) is None:
             return None
-        now = min(moments)
+        now = moment
     return None
 
 
-def _next_slot(spec: TriggerSpec, state: TriggerState, now: datetime) -> datetime | None:
-    slots = (
-        _schedule(leaf, state).following(max(now, _floor(state)), state.since)
+def _next_moment(spec: TriggerSpec, state: TriggerState, levels: Levels, now: datetime) -> datetime | None:
+    """When to look again after a look that found nothing to act on, at drift that stays.
+
+    Nothing can come before every calendar that it takes has had a slot. Of the slots until then the last one
+    of each calendar leaves the state that looks at all of them would.
+    """
+    slots = _next_slots(spec, state, now)
+    first = min((slot for slot in slots.values() if slot is not None), default=None)
+    out = {place: now if level else None for place, level in levels.items()}
+    least = _earliest(spec.when, "trigger", out | slots)
+    if first is None or least is None:
+        return None
+    due = max(first, least)
+    lasts = (
+        _schedule(leaf, state).previous(due, state.since)
         for _, leaf in leaves(spec.when)
         if isinstance(leaf, Calendar)
     )
-    return min((slot for slot in slots if slot is not None), default=None)
+    return min(last for last in lasts if last is not None and last > max(now, _floor(state)))
+
+
+def _earliest(trigger: Trigger, place: str, moments: Mapping[str, datetime | None]) -> datetime | None:
+    """When a tree may hold at the earliest, given when its leaves may."""
+    if isinstance(trigger, Calendar | Threshold):
+        return moments[place]
+    parts = [_earliest(part, f"{place}.of[{index}]", moments) for index, part in enumerate(trigger.parts)]
+    known = [part for part in parts if part is not None]
+    if isinstance(trigger, AllOf):
+        return max(known) if len(known) == len(parts) else None
+    return min(known, default=None)
+
+
+def _next_slots(spec: TriggerSpec, state: TriggerState, now: datetime) -> dict[str, datetime | None]:
+    """By place of each calendar."""
+    after = max(now, _floor(state))
+    return {
+        place: _schedule(leaf, state).following(after, state.since)
+        for place, leaf in leaves(spec.when)
+        if isinstance(leaf, Calendar)
+    }
 
 
 def _current(spec: TriggerSpec, state: TriggerState | None, now: datetime) -> TriggerState:

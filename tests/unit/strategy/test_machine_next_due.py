@@ -2,7 +2,7 @@
 
 from router.strategy.machine import next_due
 from router.strategy.triggers import AllOf, AnyOf
-from tests.unit.strategy.trigger_cases import HOUR, OUT, Run, at, band, every
+from tests.unit.strategy.trigger_cases import HOUR, OUT, Run, at, band, every, seen
 
 
 def test_next_due_of_a_calendar_is_its_slot():
@@ -33,3 +33,27 @@ def test_next_due_in_flight_is_unknown():
     run.tick(6)
     due = next_due(run.spec, run.state, at(7))
     assert (due.at, due.slot, due.in_flight) == (None, at(12), True)
+
+
+def test_next_due_is_the_end_of_a_cooldown_however_many_slots_pass_meanwhile():
+    run = Run(every(1 / 12), cooldown=24 * HOUR)
+    run.done(0)
+    run.tick(1)
+    assert next_due(run.spec, run.state, at(1)).at == at(24)
+
+
+def test_next_due_looks_past_any_number_of_slots_that_cannot_matter():
+    often = every(0.25)
+    run = Run(AnyOf((AllOf((often, band(0.1))), every(720))))
+    run.tick(1)
+    due = next_due(run.spec, run.state, at(1))
+    assert (due.at, due.slot) == (at(720), at(1.25))
+    run = Run(AllOf((often, every(720))))
+    assert next_due(run.spec, run.state, at(0)).at == at(720)
+
+
+def test_next_due_is_unknown_while_only_another_look_can_open_a_gate():
+    run = Run(AnyOf((every(6), band(0.1))), gas_ceiling_wei=50)
+    dear = run.tick(1, seen(0.25, gas_price_wei=51))
+    due = next_due(run.spec, run.state, at(1), dear.reasons)
+    assert (due.at, due.slot, due.waiting) == (None, at(6), ("trigger.of[1]#1",))
