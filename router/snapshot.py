@@ -27,6 +27,7 @@ class Snapshot:
         native_token: the wrapped native token, in which gas is priced.
         numeraire: the token that prices count in.
         prices: numeraire units per whole token, as exact decimal text; tokens without a price are missing.
+        priced_at: seconds since 1970 when a token's feed answered; those of the block itself are missing.
         price_source: one line for people: oracle, user, or mid prices.
         overruled: faults of the market that were seen when it was read, and overruled; none elsewhere.
         transfer_tax_bps: tokens that keep part of every transfer; they are never routed through.
@@ -41,6 +42,7 @@ class Snapshot:
     pools: tuple[Pool, ...]
     lenders: tuple[Lender, ...] = ()
     prices: Mapping[Address, str] = field(default_factory=dict)
+    priced_at: Mapping[Address, int] = field(default_factory=dict)
     price_source: str = ""
     overruled: tuple[str, ...] = ()
     transfer_tax_bps: Mapping[Address, int] = field(default_factory=dict)

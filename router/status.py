@@ -137,20 +137,37 @@ def look(
     covariance = None
     if discipline is not None:
         covariance = discipline.covariance(valuation.tokens, snapshot.numeraire)
+    value = valuation.value(valuation.tradable)
     observation = Observation.of(
         valuation.tokens,
         list(weights.values()),
         [valuation.target(token) for token in valuation.tokens],
         covariance,
-        valuation.value(valuation.tradable),
+        value,
+        trade=None if advice is None else _sold(advice, value),
         gas_price_wei=wei_per_gas(valuation),
-        priced_at=(taken,) * len(valuation.tokens),
+        priced_at=tuple(_priced_at(valuation, token) for token in valuation.tokens),
     )
     record = tick(spec, state, observation, now or taken)
     if advice is not None:
         weighing = Weighing.of(advice.decision, advice.discipline.risk_aversion, solver_here())
         record = replace(record, weighing=weighing)
     return Standing(valuation, spec, record, advice)
+
+
+def _sold(advice: Advice, value: float) -> float | None:
+    """What the trade decided on would sell, in the numeraire; None where none pays."""
+    if not advice.decision.trade:
+        return None
+    changes: list[float] = advice.decision.changes.tolist()
+    return -value * sum(change for change in changes if change < 0)
+
+
+def _priced_at(valuation: Valuation, token: Address) -> datetime:
+    """When its price was true: as its feed told where it is a feed's, else at the block."""
+    snapshot, owned = valuation.snapshot, valuation.portfolio.prices
+    told = snapshot.timestamp if token in owned else snapshot.priced_at.get(token, snapshot.timestamp)
+    return datetime.fromtimestamp(told, UTC)
 
 
 def _decline_what_does_not_pay(journal: TriggerJournal) -> None:
@@ -236,7 +253,7 @@ def _drifts(drift: Drift) -> tuple[DriftEntry, ...]:
 
 def _trigger(standing: Standing) -> TriggerEntry:
     decision = standing.record.decision
-    due = next_due(standing.spec, standing.record.after, standing.record.now)
+    due = next_due(standing.spec, standing.record.after, standing.record.now, decision.reasons)
     return TriggerEntry.of(
         fires=decision.fires,
         reasons=tuple(reason.value for reason in decision.reasons),

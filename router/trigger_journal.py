@@ -182,14 +182,15 @@ def read_accepted(path: Path, numeraire: Address, tokens: Collection[Address]) -
 def accepted_prices(
     lines: Sequence[Line], numeraire: Address, tokens: Collection[Address]
 ) -> dict[Address, PriceReading]:
-    """By token, the price in this numeraire that the last look with it rests on, and when that was true."""
+    """By token, the price in this numeraire that the last look with it rests on, and when that look was: at
+    the newest of its prices, for a feed that had answered long before was held to then."""
     found: dict[Address, PriceReading] = {}
     for line in reversed(lines):
         if not isinstance(line, Record) or line.accepted is None or line.accepted.numeraire != numeraire:
             continue
         seen = line.observation
-        times = seen.priced_at or (line.now,) * len(seen.assets)
-        for token, price, at in zip(seen.assets, line.accepted.prices, times, strict=True):
+        at = max(seen.priced_at or (line.now,))
+        for token, price in zip(seen.assets, line.accepted.prices, strict=True):
             if token in tokens:
                 found.setdefault(token, PriceReading(_SOURCE, token, price, at))
         if found.keys() >= set(tokens):

@@ -25,8 +25,9 @@ def read_prices(
     tokens: Iterable[DeployedToken],
     numeraire: Address,
     max_age_seconds: int = MAX_FEED_AGE_SECONDS,
-) -> tuple[dict[Address, str], tuple[StalePrice, ...]]:
-    """(numeraire units per whole token, as decimal text, of each token with a feed; what is stale of them).
+) -> tuple[dict[Address, str], dict[Address, int], tuple[StalePrice, ...]]:
+    """(numeraire units per whole token, as decimal text, of each token with a feed; when each feed answered;
+    what is stale of them).
 
     A token's feed over the numeraire's, both in US dollars, rounded half-even to 30 digits. Without a feed of
     the numeraire there is nothing to divide by, and only the numeraire itself is priced, at 1.
@@ -38,11 +39,11 @@ def read_prices(
         InconsistentAnswer: a price of zero or less, or from the future.
     """
     fed = {token.address: token for token in tokens if token.feed is not None}
-    dollars, stale = _dollars(view, fed, max_age_seconds) if numeraire in fed else ({}, ())
+    dollars, times, stale = _dollars(view, fed, max_age_seconds) if numeraire in fed else ({}, {}, ())
     prices = {
         address: _text(dollars[address] / dollars[numeraire]) for address in dollars if address != numeraire
     }
-    return {numeraire: "1", **prices}, stale
+    return {numeraire: "1", **prices}, {address: times[address] for address in prices}, stale
 
 
 def read_sequencer(view: View, feed: Address) -> SequencerStatus:
@@ -65,12 +66,12 @@ def read_sequencer(view: View, feed: Address) -> SequencerStatus:
 
 def _dollars(
     view: View, fed: Mapping[Address, DeployedToken], max_age_seconds: int
-) -> tuple[dict[Address, Fraction], tuple[StalePrice, ...]]:
+) -> tuple[dict[Address, Fraction], dict[Address, int], tuple[StalePrice, ...]]:
     feeds = {address: token.feed for address, token in fed.items() if token.feed is not None}
     answers = view.ask(
         [function.call(feed) for feed in feeds.values() for function in (LATEST_ROUND, DECIMALS)], "prices"
     )
-    dollars, stale = {}, []
+    dollars, times, stale = {}, {}, []
     for token, feed in feeds.items():
         _, answer, _, updated_at, _ = answers.values(LATEST_ROUND.call(feed))
         age = view.block.timestamp - updated_at
@@ -84,8 +85,8 @@ def _dollars(
         limit = timedelta(seconds=fed[token].heartbeat_s or max_age_seconds)
         if fault := find_stale(written, now, limit):
             stale.append(fault)
-        dollars[token] = price
-    return dollars, tuple(stale)
+        dollars[token], times[token] = price, updated_at
+    return dollars, times, tuple(stale)
 
 
 def block_time(view: View) -> datetime:

@@ -129,7 +129,7 @@ def _read(
     if wanted is None and len(kept) != len(states):
         _refuse_unlisted(deployment, states, tokens)
     lenders = read_lenders(view, deployment.lenders, addresses)
-    prices, stale = read_prices(
+    prices, times, stale = read_prices(
         view,
         [told[address] for address in addresses if address in told],
         deployment.numeraire,
@@ -142,6 +142,7 @@ def _read(
             "symbol": token.symbol,
             "decimals": token.decimals,
             "price": prices.get(token.address),
+            "priced_at": times.get(token.address),
         }
         for token in tokens.values()
     ]

@@ -82,6 +82,7 @@ def build_snapshot(file: SnapshotFile, name: str) -> LoadedSnapshot:
         pools=tuple(pools),
         lenders=tuple(lender_from_state(_state(lender)) for lender in file.lenders),
         prices={entry.address: entry.price for entry in file.tokens if entry.price is not None},
+        priced_at={entry.address: entry.priced_at for entry in file.tokens if entry.priced_at is not None},
         price_source=file.price_source,
         overruled=file.overruled,
         transfer_tax_bps={
@@ -135,6 +136,8 @@ def _tokens(file: SnapshotFile, name: str) -> dict[Address, Token]:
             raise InputError(
                 f"{entry.address} is listed twice", path=location(name, "tokens", index, "address")
             )
+        if (entry.priced_at or 0) > file.timestamp:
+            raise InputError("is later than the snapshot", path=location(name, "tokens", index, "priced_at"))
         tokens[entry.address] = Token(file.chain_id, entry.address, entry.symbol, entry.decimals)
     return tokens
 
@@ -172,5 +175,6 @@ def _token_entry(snapshot: Snapshot, token: Token) -> dict[str, Any]:
         "symbol": token.symbol,
         "decimals": token.decimals,
         "price": snapshot.prices.get(token.address),
+        "priced_at": snapshot.priced_at.get(token.address),
         "transfer_tax_bps": snapshot.transfer_tax_bps.get(token.address, 0),
     }

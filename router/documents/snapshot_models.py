@@ -24,6 +24,9 @@ from router.fixed_point import WAD
 
 _WEIGHTS_SLACK = 100
 """How far from 10**18 recorded weights may sum, in units of 10**-18; older pools rounded each weight down."""
+_YEAR_3000 = 32_503_680_000
+"""No block's time: milliseconds, or made up."""
+Timestamp = Annotated[int, Field(strict=True, ge=0, lt=_YEAR_3000, description="seconds since 1970, in UTC")]
 Tick = Annotated[int, Field(strict=True, ge=-887_272, le=887_272)]
 GasCost = Annotated[
     RawAmount | None, Field(description="wei that one swap costs, where the pool has a cost of its own")
@@ -42,6 +45,9 @@ class TokenEntry(FileModel):
     symbol: Annotated[str, Field(min_length=1, max_length=128)]
     decimals: Decimals
     price: PositiveText | None = None
+    priced_at: Annotated[
+        Timestamp | None, Field(description="when its feed answered; null: at the block")
+    ] = None
     transfer_tax_bps: Bps = 0
 
 
@@ -195,7 +201,7 @@ class SnapshotFile(FileModel):
     chain_id: Annotated[int, Field(strict=True, gt=0)]
     block_number: Count
     block_hash: HexText = ""
-    timestamp: Count
+    timestamp: Timestamp
     base_fee_wei: RawAmount | None = None
     l1_fee_wei_per_byte: Annotated[
         RawAmount, Field(description="what a rollup charges for each byte of calldata, beside gas")

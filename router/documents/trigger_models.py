@@ -196,7 +196,9 @@ class GatesTable(FileModel):
     cooldown_hours: Annotated[DecimalText | None, Field(description="since the last rebalance")] = None
     min_trade: Annotated[DecimalText | None, Field(description="to sell, in the numeraire")] = None
     gas_ceiling_gwei: DecimalText | None = None
-    max_price_age_s: Annotated[DecimalText | None, Field(description="of the oldest price")] = None
+    max_price_age_s: Annotated[
+        DecimalText | None, Field(description="of the oldest feed's answer, or of the block")
+    ] = None
     max_attempts: Annotated[int, Field(strict=True, ge=1, description="at one cause")] = DEFAULT_MAX_ATTEMPTS
     retry_after_s: Annotated[DecimalText, Field(description="since a failed attempt")] = str(
         DEFAULT_RETRY_AFTER // _SECOND

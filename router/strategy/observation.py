@@ -26,8 +26,8 @@ class Observation:
         targets: the same.
         covariance: annual, by asset and asset; for a tracking error alone.
         nav: value in the numeraire; for a least trade, and for money in reports.
-        trade: value in the numeraire that the trade to be made would sell. None takes the whole way to the
-            target: half of the L1 drift.
+        trade: value in the numeraire that the trade to be made would sell, which may end short of the
+            target. None takes the whole way: half of the L1 drift.
         gas_price_wei: for a gas ceiling alone.
         priced_at: when each asset's price was true, in the order of the assets; for a greatest age alone.
 

@@ -30,6 +30,7 @@ POOLS = [v2(0, "USD", "ETH", 5e6), v2(1, "USD", "BTC", 5e6)]
 HELD = {"USD": 3e4, "ETH": 5e4, "BTC": 2e4}
 WANTED = {"USD": 0.3, "ETH": 0.35, "BTC": 0.35}
 BAND = TriggerSpec(Threshold(DriftKind.ABSOLUTE, 0.05))
+HOUR = 3_600
 
 
 def market(**changes: Any) -> Snapshot:
@@ -107,6 +108,26 @@ def test_old_prices_hold_a_trigger_back() -> None:
     assert late.reason == "prices_stale"
 
 
+def test_the_age_of_a_price_is_that_of_its_feed_s_answer() -> None:
+    gated = TriggerSpec(BAND.when, Gates(max_price_age=timedelta(hours=1)))
+    old = replace(market(), priced_at={token("ETH"): market().timestamp - HOUR - 1})
+    assert look(old, owner(), gated).reason == "prices_stale"
+    assert look(old, owner(prices={token("ETH"): "2000"}), gated).record.decision.fires
+    fresh = replace(market(), priced_at={token("ETH"): market().timestamp - HOUR})
+    assert look(fresh, owner(), gated).record.decision.fires
+
+
+def test_a_least_trade_is_asked_of_the_trade_that_is_decided_on() -> None:
+    whole = look(market(), owner(), BAND).record.observation
+    asked = TriggerSpec(BAND.when, Gates(min_trade=whole.traded(whole.drift()) - 1))
+    assert look(market(), owner(), asked).record.decision.fires
+    short = look(market(), owner(), asked, discipline=CAREFUL)
+    assert short.reason == "trade_below_minimum"
+    assert short.advice is not None
+    changes = short.advice.decision.changes
+    assert short.record.observation.trade == pytest.approx(-float(changes[changes < 0].sum()) * 1e5)
+
+
 def test_a_look_replays_from_its_record_and_goes_on_from_its_state() -> None:
     first: Standing = look(market(), owner(), BAND, discipline=CAREFUL)
     record = Record.of_text(first.record.to_text())
@@ -160,7 +181,6 @@ def test_a_look_without_a_discipline_weighs_nothing(tmp_path: Path) -> None:
     assert row_of(found).weighed is None
 
 
-HOUR = 3_600
 JUMPED = {token("USD"): "1", token("ETH"): "1400", token("BTC"): "60000"}
 FOLLOWED = [v2(0, "USD", "ETH", 5e6, skew=0.7), POOLS[1]]
 

@@ -79,15 +79,16 @@ TOKENS = [
 
 
 def test_price_is_one_feed_over_the_other_to_thirty_digits() -> None:
-    with view_of(feed(FEED, 2 * 10**8, 0) | feed(NUMERAIRE_FEED, 3 * 10**18, 9, decimals=18)) as view:
-        prices, stale = read_prices(view, TOKENS, NUMERAIRE)
+    with view_of(feed(FEED, 2 * 10**8, 7) | feed(NUMERAIRE_FEED, 3 * 10**18, 9, decimals=18)) as view:
+        prices, times, stale = read_prices(view, TOKENS, NUMERAIRE)
     assert prices == {NUMERAIRE: "1", TOKEN: "0." + "6" * 29 + "7"}
+    assert times == {TOKEN: NOW - 7}
     assert stale == ()
 
 
 def test_without_a_feed_of_the_numeraire_only_it_is_priced() -> None:
     with view_of({}) as view:
-        assert read_prices(view, TOKENS[:1], NUMERAIRE) == ({NUMERAIRE: "1"}, ())
+        assert read_prices(view, TOKENS[:1], NUMERAIRE) == ({NUMERAIRE: "1"}, {}, ())
 
 
 @pytest.mark.parametrize(("price", "age"), [(0, 0), (-5, 0), (5, -1)])
@@ -104,7 +105,7 @@ def test_each_feed_is_held_to_its_own_heartbeat(heartbeat: int | None, limit: in
     tokens = [TOKENS[0].model_copy(update={"heartbeat_s": heartbeat}), TOKENS[1]]
     for age in (limit, limit + 1):
         with view_of(feed(FEED, 5, age) | feed(NUMERAIRE_FEED, 10**8, 0)) as view:
-            prices, stale = read_prices(view, tokens, NUMERAIRE)
+            prices, _, stale = read_prices(view, tokens, NUMERAIRE)
         assert prices[TOKEN] == "0.00000005"
         found = [(fault.token, fault.source, fault.found, fault.limit) for fault in stale]
         assert found == ([("A", f"feed {FEED}", age, limit)] if age > limit else [])

@@ -167,6 +167,18 @@ def test_costs_of_pools_and_calldata_survive_and_change_the_hash(tmp_path: Path)
     assert snapshot_hash(costly) != snapshot_hash(plain)
 
 
+def test_the_time_of_a_price_survives_and_changes_the_hash(tmp_path: Path) -> None:
+    file = example()
+    plain = load_snapshot(write(tmp_path, file))
+    assert plain.priced_at == {}
+    file["tokens"][1]["priced_at"] = plain.timestamp - 60
+    told = load_snapshot(write(tmp_path, file))
+    assert list(told.priced_at.values()) == [plain.timestamp - 60]
+    save_snapshot(told, tmp_path / "out.json")
+    assert load_snapshot(tmp_path / "out.json") == told
+    assert snapshot_hash(told) != snapshot_hash(plain)
+
+
 Change = Callable[[dict[str, Any]], None]
 
 
@@ -213,6 +225,8 @@ def put(*path: str | int, value: Any) -> Change:
         (put("tokens", 1, "price", value=0), "tokens[1].price", "more than zero"),
         (put("tokens", 1, "price", value="cheap"), "tokens[1].price", "not a number"),
         (put("tokens", 1, "address", value=USDC), "tokens[1].address", "twice"),
+        (put("tokens", 1, "priced_at", value=2 * 10**9), "tokens[1].priced_at", "later than the snapshot"),
+        (put("timestamp", value=1_700_000_000_000), "timestamp", "less than 32503680000"),
         (put("lenders", 1, "rounding", value="down"), "lenders[1].rounding", "half_up"),
         (put("lenders", 0, "available", value={AAVE: "1"}), "lenders[0].available", "not among"),
         (put("native_token", value=VAULT), "native_token", "not among"),
