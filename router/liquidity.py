@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import inf, log1p, sqrt
 
 import numpy as np
@@ -67,25 +66,6 @@ class LiquidityUse:
 
     pools: tuple[PoolUse, ...]
     oracle: Mapping[Address, float]
-
-    @cached_property
-    def most_depth_by_token(self) -> Mapping[Address, float]:
-        """By token sold, the largest share of one pool's depth."""
-        most: dict[Address, float] = defaultdict(float)
-        for use in self.pools:
-            most[use.token_in] = max(most[use.token_in], use.depth_share)
-        return dict(most)
-
-    @cached_property
-    def farthest_by_token(self) -> Mapping[Address, float]:
-        """By token of any swap, how far from the oracle's, in bp and either way, the plan leaves the price in
-        the pool that is farthest off."""
-        most: dict[Address, float] = defaultdict(float)
-        for use in self.pools:
-            if use.after_bps is not None:
-                for token in (use.token_in, use.token_out):
-                    most[token] = max(most[token], abs(use.after_bps))
-        return dict(most)
 
 
 def cpmm_max_input_down(reserve_in: int, impact_pips: int, fee_pips: int) -> int:

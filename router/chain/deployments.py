@@ -49,9 +49,3 @@ def find_deployment(name_or_path: str) -> Deployment:
     if name_or_path.endswith(_SUFFIX) or Path(name_or_path).is_file():
         return load_deployment(name_or_path)
     return builtin_deployment(name_or_path)
-
-
-def deployment_of_chain(chain_id: int) -> Deployment | None:
-    """The built-in deployment of a chain, if there is one."""
-    found = (builtin_deployment(name) for name in builtin_names())
-    return next((deployment for deployment in found if deployment.chain_id == chain_id), None)

@@ -186,22 +186,6 @@ def _read_keystore(path: Path) -> dict[str, Any]:
     return content
 
 
-def write_keystore(path: Path, key: bytes, password: str) -> Address:
-    """Encrypts a key into a new file that only its owner can read; the address.
-
-    Raises:
-        InputError: the file exists, or cannot be written.
-    """
-    content = json.dumps(Account.encrypt(key, password))
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise InputError(error.strerror or "cannot be written", path=str(path)) from None
-    with os.fdopen(handle, "w") as file:
-        file.write(content)
-    return KeySigner.from_key(key).address
-
-
 def read_password(
     password_file: Path | None = None,
     *,

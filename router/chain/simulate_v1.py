@@ -7,7 +7,7 @@ from typing import Any
 
 from router.chain.calls import Node, Transaction, parse_logs, to_bytes, to_int, to_mapping
 from router.chain.machine import BlockContext, Executed
-from router.errors import InconsistentAnswer, RpcFailure
+from router.errors import InconsistentAnswer
 from router.tokens import Address
 
 METHOD = "eth_simulateV1"
@@ -41,17 +41,6 @@ def simulate_v1(
     if not isinstance(results, list) or len(results) != len(calls):
         raise InconsistentAnswer(f"{METHOD}: not one result for each call")
     return [_executed(to_mapping(result, METHOD)) for result in results]
-
-
-def supports_simulate_v1(node: Node) -> bool:
-    """True when the node answers `eth_simulateV1`."""
-    try:
-        node.call(METHOD, {"blockStateCalls": []}, "latest")
-    except RpcFailure as error:
-        return not any(
-            hint in str(error).lower() for hint in ("not found", "not exist", "not supported", "-32601")
-        )
-    return True
 
 
 def _executed(result: Any) -> Executed:

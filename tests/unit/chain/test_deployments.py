@@ -12,7 +12,6 @@ from eth_utils.crypto import keccak
 from router.chain.deployments import (
     builtin_deployment,
     builtin_names,
-    deployment_of_chain,
     find_deployment,
 )
 from router.documents import load_snapshot
@@ -32,7 +31,6 @@ def test_builtin_deployments_load(name: str) -> None:
     deployment = builtin_deployment(name)
     assert deployment.name == name
     assert find_deployment(name) == deployment
-    assert deployment_of_chain(deployment.chain_id) is not None
     listed = {token.address for token in deployment.tokens}
     assert {deployment.native_token, deployment.numeraire} <= listed
 
@@ -40,10 +38,6 @@ def test_builtin_deployments_load(name: str) -> None:
 def test_unknown_name_gives_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean 'mainnet'"):
         find_deployment("mainet")
-
-
-def test_unknown_chain_has_none() -> None:
-    assert deployment_of_chain(10**9) is None
 
 
 def test_every_feed_of_mainnet_is_held_to_its_own_heartbeat() -> None:
