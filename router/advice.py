@@ -26,6 +26,8 @@ from router.tokens import Address
 
 PLAN_COSTS_MORE = "plan_costs_more"
 """The plan's own cost is above what the curves promised, and above what the trade avoids."""
+NO_PLAN = "no_plan"
+"""The planner finds nothing to trade on the way to the landing."""
 ONE_WAY = 2
 """Sides of a trade in one asset: bought and sold."""
 SPREADS = tuple(1.22 ** (0.5**k) for k in range(4))
@@ -104,14 +106,15 @@ class Advice:
         """The owner's portfolio with the landing as its target; what the decision does not trade is kept."""
         own, decision = self.valuation.portfolio, self.decision
         kept = [token for token in self.tokens if token not in decision.traded]
-        largest_bps = int(float(np.abs(decision.changes).max()) * BPS)
+        # A decided trade is due even where it is smaller than the tolerances of its end.
+        widest = max(int(decision.moved * BPS) // 2, 1)
+        rules = {token: _within(rule, widest) for token, rule in own.rules.items()}
         return replace(
             own,
             targets_wad={token: wad for token, wad in self.judgement.landing_wad.items() if wad},
-            rules={**own.rules, **{token: _kept(own.rules.get(token)) for token in kept}},
+            rules={**rules, **{token: _kept(rules.get(token)) for token in kept}},
             landing=Landing.NEAREST if kept else Landing.TARGET,
-            # A decided trade is due even where it is smaller than the tolerance of its end.
-            tolerance_bps=min(own.tolerance_bps, max(largest_bps // ONE_WAY, 1)),
+            tolerance_bps=min(own.tolerance_bps, widest),
         )
 
     def held(self, judgement: Judgement, snapshot_hash: str) -> Plan:
@@ -121,7 +124,10 @@ class Advice:
     def weighed(self, plan: Plan) -> Plan:
         """The plan with its judgement; one that holds where its own costs leave nothing."""
         if plan.program is None:
-            return plan
+            nothing = replace(
+                self.judgement, trade=False, aim=Aim.NONE.value, reason=NO_PLAN, explanation=plan.reason
+            )
+            return replace(plan, judgement=nothing)
         judgement = self._measured(plan)
         if not judgement.trade:
             return self.held(judgement, plan.snapshot_hash)
@@ -225,6 +231,11 @@ def _limits(
     if sum(caps.get(token, 1.0) for token in held) < 1:
         caps = caps_of(1.0)
     return floors, caps
+
+
+def _within(rule: TokenRule, widest: int) -> TokenRule:
+    own = rule.tolerance_bps
+    return rule if own is None else replace(rule, tolerance_bps=min(own, widest))
 
 
 def _kept(rule: TokenRule | None) -> TokenRule:

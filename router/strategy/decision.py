@@ -26,6 +26,8 @@ from router.strategy.trade_problem import ROUNDING, TradeProblem, trade_problem
 
 AT_TARGET = 1e-6
 """Distance of a landing from the target, a share of net asset value, that is none."""
+LEAST_TRADE = 1e-4
+"""Share of net asset value: a trade that moves no weight by more is none, as plans count in basis points."""
 EDGE_SLACK = 1e-6
 """How far a landing may miss the first-order condition of the region's edge, per unit of value."""
 
@@ -49,6 +51,7 @@ class Reason(StrEnum):
     AT_TARGET = "at_target"
     INSIDE_REGION = "inside_no_trade_region"
     BELOW_FIXED_COST = "below_fixed_cost"
+    TOO_SMALL = "too_small"
     NO_DEPTH = "no_depth"
     UNSOLVED = "unsolved"
 
@@ -126,6 +129,11 @@ class Decision:
         return np.asarray(after / after.sum(), dtype=np.float64)
 
     @property
+    def moved(self) -> float:
+        """The largest change of a weight from before the decision to after it."""
+        return float(np.abs(self.landing - self.problem.weights).max())
+
+    @property
     def traded(self) -> tuple[str, ...]:
         return tuple(
             asset for asset, change in zip(self.assets, self.changes.tolist(), strict=True) if change
@@ -185,6 +193,8 @@ class Decision:
             f"a trade saves {parts['tracking_error']:.2f} bp of tracking-error cost over {days} for "
             f"{bill or 'nothing'}: {parts['net']:+.2f} bp"
         )
+        if self.reason is Reason.TOO_SMALL:
+            return f"nothing is traded: no weight would change by more than {LEAST_TRADE * BPS:g} bp; {sums}"
         if self.reason is Reason.LIMIT_BROKEN:
             return f"{', '.join(self.problem.broken)} beyond limits, so a trade is due; {sums}"
         return f"{sums}; {self._needs}"
@@ -275,13 +285,13 @@ def decide(
         choice = best_choice(problem)
     except Unsolved as error:
         return decided(Reason.UNSOLVED, detail=str(error))
-    if problem.broken:
-        return decided(Reason.LIMIT_BROKEN, choice, trade=True)
-    if not choice.trade.any():
-        return decided(Reason.INSIDE_REGION)
-    if _benefit(problem, choice.trade).net > 0:
-        return decided(Reason.PAYS, choice, trade=True)
-    return decided(Reason.BELOW_FIXED_COST, choice)
+    if not problem.broken:
+        if not choice.trade.any():
+            return decided(Reason.INSIDE_REGION)
+        if _benefit(problem, choice.trade).net <= 0:
+            return decided(Reason.BELOW_FIXED_COST, choice)
+    found = decided(Reason.LIMIT_BROKEN if problem.broken else Reason.PAYS, choice, trade=True)
+    return found if found.moved > LEAST_TRADE else decided(Reason.TOO_SMALL, choice)
 
 
 def _benefit(problem: TradeProblem, trade: Floats) -> NetBenefit:

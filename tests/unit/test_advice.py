@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.advice import PLAN_COSTS_MORE, advise
+from router.advice import NO_PLAN, PLAN_COSTS_MORE, advise
 from router.documents.plan_file import load_plan, save_plan
 from router.errors import Infeasible, InputError
 from router.fixed_point import BPS, WAD
 from router.market_cost import CostProbe, measure_cost
 from router.plan import Plan, Verdict
+from router.planner.statement import hold_plan
 from router.planner.valuation import Valuation
 from router.pools.base import Pool
 from router.pools.uniswap_v2 import UniswapV2Pool
@@ -133,6 +134,41 @@ def test_largest_weights_that_sum_to_little_more_than_one_leave_room_for_costs(s
     assert all(after[name] <= weight * (1 + 2 * cost) for name, weight in most.items())
 
 
+def test_a_decided_trade_is_planned_though_every_token_tolerates_more() -> None:
+    rules = {token(name): TokenRule(tolerance_bps=5_000) for name in HELD}
+    owner = portfolio(HELD, WANTED, rules=rules)
+    market, plan = planned(owner)
+    assert plan.judgement is not None
+    assert (plan.verdict, plan.judgement.reason) == (Verdict.TRADE, "pays")
+    assert plan.holdings_after == planned(portfolio(HELD, WANTED))[1].holdings_after
+    assert make_plan(market, owner).verdict is Verdict.HOLD
+
+
+@pytest.mark.parametrize(("off", "reason"), [(5.0, "too_small"), (9.9, "too_small"), (10.1, "pays")])
+def test_a_trade_that_no_plan_could_make_is_not_decided(off: float, reason: str) -> None:
+    keen = Discipline(300.0, 365.0, VOLATILITY, correlation=0.5)
+    deep = [v2(0, "USD", "ETH", 5e9, fee_pips=1), v2(1, "USD", "BTC", 5e9, fee_pips=1)]
+    owner = portfolio({"USD": 3e4 + off, "ETH": 3.5e4 - off, "BTC": 3.5e4}, WANTED)
+    market, plan = planned(owner, deep, keen)
+    advice = advise(market, owner, keen)
+    assert advice is not None
+    assert plan.judgement is not None
+    assert (advice.judgement.reason, plan.judgement.reason) == (reason, reason)
+    assert advice.decision.trade is plan.judgement.trade is (plan.verdict is Verdict.TRADE)
+    assert plan.judgement.net_bps > 0
+
+
+def test_a_plan_that_finds_nothing_to_trade_says_so_in_its_judgement() -> None:
+    market, owner = snapshot(POOLS), portfolio(HELD, WANTED)
+    advice = advise(market, owner, CAREFUL)
+    assert advice is not None
+    nothing = hold_plan(advice.valuation, "the rules leave nothing to trade", "")
+    told = advice.weighed(nothing).judgement
+    assert told is not None
+    assert (told.trade, told.reason, told.aim) == (False, NO_PLAN, "none")
+    assert told.explanation == "the rules leave nothing to trade"
+
+
 def test_a_weight_a_little_above_its_largest_is_left_alone() -> None:
     capped = Discipline(3.0, 30.0, VOLATILITY, 0.5, max_weight={token("ETH"): 0.35})
     near, far = (
@@ -197,9 +233,7 @@ def test_a_plan_with_a_discipline_nets_more_than_doing_nothing(
     except Infeasible:
         return
     told = plan.judgement
-    if told is None:  # within the tolerance of the landing, or nothing may be traded
-        assert plan.verdict is Verdict.HOLD
-        return
+    assert told is not None
     assert told.trade == (plan.verdict is Verdict.TRADE)
     assert not told.trade or told.net_bps > 0
     assert sum(told.landing_wad.values()) == WAD

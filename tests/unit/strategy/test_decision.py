@@ -129,6 +129,13 @@ def test_limits_that_are_broken_make_a_trade_due() -> None:
     assert decided(0.03, caps={"WETH": 0.54}).trade is False
 
 
+@pytest.mark.parametrize(("over", "reason"), [(0.9e-4, Reason.TOO_SMALL), (1.2e-4, Reason.LIMIT_BROKEN)])
+def test_limits_broken_by_less_than_a_plan_can_mend_wait(over: float, reason: Reason) -> None:
+    found = decided(0.015, caps={"WETH": 0.515 - over})
+    assert (found.trade, found.reason) == (reason is Reason.LIMIT_BROKEN, reason)
+    assert ("more than 1 bp" in found.explanation) is (reason is Reason.TOO_SMALL)
+
+
 def test_limits_beyond_depth_are_refused() -> None:
     thin = CostCurve(np.array([0.0, 1.0]), np.array([0.0, 0.003]), depth=0.01)
     cost = MarketCost(("WETH", "USDC"), (thin, thin), (thin, thin))
