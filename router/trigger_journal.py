@@ -10,13 +10,15 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from io import FileIO
+from itertools import takewhile
 from pathlib import Path
 from platform import machine, python_version, system
 from typing import TypeAlias, overload
@@ -36,6 +38,9 @@ Line: TypeAlias = Record | End
 _KINDS: dict[str, type[Record] | type[End]] = {
     schema: kind for kind in (Record, End) for schema in (kind.SCHEMA, *kind.EARLIER)
 }
+_AS_WRITTEN = re.compile(rb'\{"digest":"(?P<digest>\w+)","record":(?P<record>.*),"schema":"[^"]*"\}\n')
+"""A line as `to_text` gives it, whose record need not be parsed to be digested."""
+NO_LOOK = "holds no look yet; `status --journal` begins it"
 _SOURCE = "the journal"
 _SOLVERS = ("clarabel", "numpy", "scipy")
 
@@ -51,18 +56,26 @@ class Finding:
 
 
 class _Lines(Sequence[Line]):
-    """Lines whose digests are right, decoded when they are asked for: a journal grows, and its end is what
-    counts.
+    """Lines whose digests are right, read again and decoded when they are asked for: a journal grows, and its
+    end is what counts.
+
+    Attributes:
+        end: of the last whole line, in bytes.
 
     Raises:
         InputError: a digest that is not the record's; names file and line.
     """
 
-    def __init__(self, data: bytes, name: str) -> None:
-        self._texts = [text for _, text in _numbered(data)]
-        self._name = name
-        for number, text in enumerate(self._texts, 1):
-            _check_digest(text, self._place(number))
+    def __init__(self, handle: int, name: str) -> None:
+        self._handle, self._name, self._ends = handle, name, [0]
+        with open(handle, "rb", closefd=False) as file:
+            for number, text in _numbered(file):
+                _check_digest(text, self._place(number))
+                self.append(len(text))
+
+    @property
+    def end(self) -> int:
+        return self._ends[-1]
 
     @overload
     def __getitem__(self, index: int) -> Line: ...
@@ -71,14 +84,15 @@ class _Lines(Sequence[Line]):
     def __getitem__(self, index: int | slice) -> Line | Sequence[Line]:
         if isinstance(index, slice):
             return [self[each] for each in range(len(self))[index]]
-        number = range(len(self))[index] + 1
-        return _line(self._texts[number - 1], self._place(number))[0]
+        place = range(len(self))[index]
+        start, end = self._ends[place : place + 2]
+        return _line(os.pread(self._handle, end - start, start), self._place(place + 1))[0]
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._ends) - 1
 
-    def append(self, text: bytes) -> None:
-        self._texts.append(text)
+    def append(self, length: int) -> None:
+        self._ends.append(self.end + length)
 
     def _place(self, number: int) -> str:
         return f"{self._name}: line {number}"
@@ -89,7 +103,7 @@ class TriggerJournal:
 
     def __init__(self, file: FileIO, name: str) -> None:
         self._file, self._name = file, name
-        self._lines = _Lines(file.readall(), name)
+        self._lines = _Lines(file.fileno(), name)
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -106,9 +120,7 @@ class TriggerJournal:
         Raises:
             GuardRefused: the disk did not take it; the journal is as it was.
         """
-        text = record.to_text().encode() + b"\n"
-        self._file.seek(0)
-        kept = self._file.readall().rfind(b"\n") + 1
+        text, kept = record.to_text().encode() + b"\n", self._lines.end
         try:
             self._file.truncate(kept)
             self._file.seek(kept)
@@ -119,7 +131,7 @@ class TriggerJournal:
             with suppress(OSError):
                 self._file.truncate(kept)
             raise GuardRefused(f"{self._name}: {error.strerror or error}; no line was written") from None
-        self._lines.append(text)
+        self._lines.append(len(text))
 
 
 @contextmanager
@@ -137,8 +149,10 @@ def open_journal(path: Path) -> Iterator[TriggerJournal]:
     with FileIO(handle, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise GuardRefused(f"{path.name}: another process has this journal open") from None
+        except OSError as error:
+            raise InputError(f"cannot be locked: {error.strerror or error}", path=path.name) from None
         if not os.fstat(handle).st_size:
             _sync_folder(path)
         yield TriggerJournal(file, path.name)
@@ -148,22 +162,25 @@ def replay_journal(path: Path) -> Iterator[Finding]:
     """Every line again: whether it gives what it gave, from the state that the line before it left.
 
     Raises:
-        InputError: as `open_journal`, or a weighing that can't be made here.
+        InputError: as `open_journal`, a file without a line, or a weighing that can't be made here.
         Unsolved: a weighing that has no answer any more.
     """
     if not path.is_file():
         raise InputError("no such file", path=path.name)
     state: TriggerState | None = None
-    for number, text in _numbered(path.read_bytes()):
-        where = f"{path.name}: line {number}"
-        record, altered = _line(text, where)
-        found = (f"digest: {altered}",) if altered else ()
-        if record.before != state:
-            found = (*found, "before: is not the state that the line before left")
-        with _placed(where):
-            replayed = replay(record, solver_here())
-        yield Finding(number, record, replayed, (*found, *replayed.differences))
-        state = record.after
+    with path.open("rb") as file:
+        for number, text in _numbered(file):
+            where = f"{path.name}: line {number}"
+            record, altered = _line(text, where)
+            found = (f"digest: {altered}",) if altered else ()
+            if record.before != state:
+                found = (*found, "before: is not the state that the line before left")
+            with _placed(where):
+                replayed = replay(record, solver_here())
+            yield Finding(number, record, replayed, (*found, *replayed.differences))
+            state = record.after
+    if state is None:
+        raise InputError(NO_LOOK, path=path.name)
 
 
 def read_accepted(path: Path, numeraire: Address, tokens: Collection[Address]) -> dict[Address, PriceReading]:
@@ -174,9 +191,10 @@ def read_accepted(path: Path, numeraire: Address, tokens: Collection[Address]) -
     """
     if not path.is_file():
         raise InputError("no such file; `status --journal` begins it", path=path.name)
-    if not (lines := _Lines(path.read_bytes(), path.name)):
-        raise InputError("holds no look yet; `status --journal` begins it", path=path.name)
-    return accepted_prices(lines, numeraire, tokens)
+    with path.open("rb") as file:
+        if not (lines := _Lines(file.fileno(), path.name)):
+            raise InputError(NO_LOOK, path=path.name)
+        return accepted_prices(lines, numeraire, tokens)
 
 
 def accepted_prices(
@@ -225,12 +243,15 @@ def _version(package: str) -> str:
         return "missing"
 
 
-def _numbered(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _numbered(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """Every whole line."""
-    return enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1)
+    return enumerate(takewhile(lambda text: text.endswith(b"\n"), file), 1)
 
 
 def _check_digest(data: bytes, where: str) -> None:
+    written = _AS_WRITTEN.fullmatch(data)
+    if written is not None and sha256(written["record"]).hexdigest().encode() == written["digest"]:
+        return
     try:
         document = json.loads(data)
         told, found = document["digest"], digest_of(document["record"])

@@ -17,7 +17,7 @@ from router.errors import ExecutionReverted, GuardRefused, Infeasible, InputErro
 from router.fixed_point import BPS
 from router.strategy.journal import End, Ending, end
 from router.strategy.state import TriggerState
-from router.trigger_journal import Finding, open_journal, replay_journal
+from router.trigger_journal import NO_LOOK, Finding, open_journal, replay_journal
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def ending(journal: Path | None) -> Iterator[None]:
         return
     with open_journal(journal) as opened:
         if opened.state is None:
-            raise InputError("holds no look yet; `status --journal` begins it", path=journal.name)
+            raise InputError(NO_LOOK, path=journal.name)
         try:
             yield
         except (ExecutionReverted, GuardRefused):

@@ -192,6 +192,26 @@ def test_a_disk_that_does_not_take_a_line_is_named(tmp_path: Path, monkeypatch: 
         assert len(journal.lines) == 4
 
 
+def test_a_file_that_cannot_be_locked_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with (
+        pytest.raises(InputError, match=r"trigger\.jsonl: cannot be locked: No locks available"),
+        open_journal(tmp_path / "trigger.jsonl"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", '{"digest":'])
+def test_a_journal_without_a_line_is_not_said_to_hold(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "trigger.jsonl"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"trigger\.jsonl: holds no look yet"):
+        list(replay_journal(path))
+
+
 def test_prices_are_held_to_no_journal_without_a_look(tmp_path: Path) -> None:
     path = tmp_path / "trigger.jsonl"
     path.touch()
