@@ -66,8 +66,9 @@ def rebalance_in_python(
     for i in range(cash):
         if traded[i] == 0.0:
             continue
-        wanted = landing[i] * base - units[i] * prices[i]
-        if wanted == 0.0:
+        held = units[i] * prices[i]
+        wanted = landing[i] * base - held
+        if wanted == 0.0 or (wanted < 0 and held == 0.0):
             traded[i] = 0.0
             continue
         side, size, sign = (0, wanted, 1.0) if wanted > 0 else (1, -wanted, -1.0)
@@ -75,8 +76,11 @@ def rebalance_in_python(
         fees, impact, market, settled = 0.0, 0.0, 0.0, False
         # Net of its cost a trade is `size`: bought value + cost, or sold value - cost. Newton's steps go one
         # way only: costs are convex, and without their curved parts the first value is too large a purchase
-        # or too small a sale.
+        # or too small a sale. So one that reaches all that is held would have to be larger, and ends there.
         for _ in range(MOST_STEPS):
+            whole = sign < 0 and value >= held
+            if whole:
+                value = held
             fees, slope = fee * value, fee
             if coefficient[i] > 0:
                 impact = coefficient[i] * value ** (1 + exponent)
@@ -88,7 +92,7 @@ def rebalance_in_python(
                 market = knots[1, side, i, k] + knots[2, side, i, k] * (value - knots[0, side, i, k])
                 slope += knots[2, side, i, k]
             excess = value + sign * (fees + impact + market) - size
-            settled = not net or abs(excess) <= SETTLED * size
+            settled = not net or abs(excess) <= SETTLED * max(size, value) or (whole and slope < 1)
             if settled or 1 + sign * slope <= 0:
                 break
             value -= excess / (1 + sign * slope)
@@ -106,7 +110,7 @@ def rebalance_in_python(
     if left < -ROUNDING * nav:
         return UNAFFORDABLE
     for i in range(cash):
-        units[i] += traded[i] / prices[i]
+        units[i] = max(units[i] + traded[i] / prices[i], 0.0)
     units[cash] = left
     return DONE
 

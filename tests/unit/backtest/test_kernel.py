@@ -49,6 +49,7 @@ def test_gas_is_set_aside_first_or_paid_from_cash() -> None:
         (Costs(gas=60), [10, 90], [0.5, 0.5], False, kernel.UNAFFORDABLE),
         (Costs(fee_rate=0.01), [0, 100], [1.0, 0.0], True, kernel.DONE),
         (Costs(impact=Impact(0.5, 1.0)), [100, 0], [0.0, 1.0], True, kernel.UNSELLABLE),
+        (Costs(fee_rate=0.99), [100, 0], [0.995, 0.005], True, kernel.DONE),
     ],
 )
 def test_a_rebalance_ends_as_named_and_then_changes_nothing(
@@ -57,6 +58,19 @@ def test_a_rebalance_ends_as_named_and_then_changes_nothing(
     found, held = rebalanced(costs, units, landing, net=net)
     assert found == ended
     assert (held == units).all() == (ended != kernel.DONE)
+
+
+@pytest.mark.parametrize("costs", [Costs(fee_rate=0.003), Costs(impact=Impact(0.3, 100.0)), COSTS["pools"]])
+@pytest.mark.parametrize("net", [True, False])
+@pytest.mark.parametrize("left", [0.0, 1e-9, 1e-4])
+def test_never_is_more_sold_than_is_held(costs: Costs, net: bool, left: float) -> None:
+    """Net of its cost a sale of nearly all would have to be larger than that: cash ends with less instead."""
+    ended, held = rebalanced(costs, [60, 30, 0, 10], [left, 0.3, 0.0, 0.7 - left], net=net)
+    sold = 60.0 if net else 60 - 100 * left
+    paid = sold * float(costs.rates("A", np.array([-sold]))[0]) + costs.fixed + costs.leg("A")
+    assert ended == kernel.DONE
+    assert held == pytest.approx([60 - sold, 30, 0, 10 + sold - paid], abs=1e-9)
+    assert held.min() >= 0
 
 
 def test_an_edge_keeps_within_bounds_and_leaves_the_rest_to_cash() -> None:
