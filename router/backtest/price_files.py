@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 TIME_NAMES = ("time", "timestamp", "date", "datetime", "datetime_utc", "open_time", "day", "unix")
 EPOCH_UNITS = {"s": 10**9, "ms": 10**12, "us": 10**15, "ns": 10**18}
 """Unit of a whole number as a time: the first whose bound is not reached before the year 5138."""
-WRITTEN_DATES = 19_000_101, 21_001_231
-"""Whole numbers that may be dates; as seconds, all of them lie in 1970."""
+LEAST_EPOCH = 365 * 86_400
+"""Numbers below, as seconds, lie in 1970: they are dates such as 20211231, days, or row numbers."""
 MIN_ROWS = 2
 MAX_FILE_BYTES = 2 * 1024**3
 
@@ -41,10 +41,10 @@ def load_prices(
 
     Args:
         path: a local `.csv`, `.csv.gz` or `.parquet` file.
-        columns: price columns, each `COLUMN` or `ASSET=COLUMN`; all numeric ones where none is named. An
+        columns: price columns, each `COLUMN` or `ASSET=COLUMN`; all with a number where none is named. An
             asset without a name of its own is called as its column, less `_close` or `_price`.
-        time: the time column; found by its name where absent. Times without a zone are UTC, whole numbers are
-            seconds (or ms, us, ns) since 1970, unless they all read like 20211231, which is refused.
+        time: the time column; found by its name where absent. Times without a zone are UTC, numbers are
+            seconds (or ms, us, ns) since 1970; refused where all of them would lie in that year.
         repair: repair faults instead of refusing them; see `router.backtest.repairs`.
         keep_jumps: large changes are real.
         start, end: rows from and to here, both included, with a zone. Faults of others are counted, and
@@ -56,6 +56,8 @@ def load_prices(
     """
     frame = _read(Path(path))
     name = Path(path).name
+    if frame.empty:
+        raise InsufficientHistory(f"has 0 rows; a backtest needs at least {MIN_ROWS}", path=name)
     time_column = _time_column(frame, time, name)
     wanted = _wanted(frame, columns, time_column, name)
     times, repairs = _times(frame[time_column], f"{name}: {time_column}", repair)
@@ -118,7 +120,7 @@ def _read(path: Path) -> pd.DataFrame:
         if size > MAX_FILE_BYTES:
             raise InputError(f"is larger than {MAX_FILE_BYTES} bytes", path=path.name)
         if path.suffix in (".parquet", ".pq"):
-            return pd.read_parquet(path, engine="pyarrow").reset_index()
+            return _with_index(pd.read_parquet(path, engine="pyarrow"))
         _refuse_twins(path)
         return pd.read_csv(path, skipinitialspace=True)
     except FileNotFoundError:
@@ -129,6 +131,14 @@ def _read(path: Path) -> pd.DataFrame:
         raise InputError(f"cannot be read: {error.strerror or error}", path=path.name) from None
     except (ValueError, EOFError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
         raise InputError(f"cannot be parsed: {error}", path=path.name) from None
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """Its index as columns; one that only counts rows is none."""
+    import pandas as pd
+
+    counts = frame.index.names == [None] and not isinstance(frame.index, pd.DatetimeIndex)
+    return frame.reset_index(drop=counts)
 
 
 def _refuse_twins(path: Path) -> None:
@@ -160,17 +170,17 @@ def _time_column(frame: pd.DataFrame, named: str | None, path: str) -> str:
     by_name = [column for column in columns if column.strip().lower() in TIME_NAMES]
     if found := by_type or by_name:
         return found[0]
+    if len(columns) < 2:
+        raise InputError(f"has one column, {columns[0]!r}; columns are separated by commas", path=path)
     known = ", ".join(TIME_NAMES)
     raise InputError(f"has no time column (known names: {known}); name it", path=path)
 
 
 def _wanted(frame: pd.DataFrame, columns: Sequence[str], time_column: str, path: str) -> dict[str, str]:
     """Columns by asset."""
-    from pandas.api.types import is_numeric_dtype
-
     there = [str(column) for column in frame.columns if column != time_column]
     if not columns:
-        columns = [column for column in there if is_numeric_dtype(frame[column].dtype)]
+        columns = [column for column in there if _parsed(frame[column]).notna().any()]
     if not columns:
         raise InputError("has no column of prices", path=path)
     split = [(column, "") if column in there else column.rpartition("=")[::2] for column in columns]
@@ -194,10 +204,10 @@ def _times(column: pd.Series[Any], path: str, repair: bool) -> tuple[Times, Repa
     repairs = Repairs()
     try:
         if pd.api.types.is_numeric_dtype(column.dtype):
-            if len(column) and column.between(*WRITTEN_DATES).all():
-                said = "is a date or seconds since 1970; write dates as 2021-12-31"
-                raise InputError(f"{column.iloc[0]} {said}", path=path)
             size = float(column.abs().max())
+            if size < LEAST_EPOCH:
+                said = "would be seconds since 1970, and no row later than that year"
+                raise InputError(f"{column.iloc[0]} {said}; write dates as 2021-12-31", path=path)
             unit: Any = next((unit for unit, bound in EPOCH_UNITS.items() if size < 100 * bound), "ns")
             parsed = pd.to_datetime(column, unit=unit, utc=True)
         elif pd.api.types.is_datetime64_any_dtype(column.dtype):
@@ -225,12 +235,20 @@ def _times(column: pd.Series[Any], path: str, repair: bool) -> tuple[Times, Repa
 
 def _numbers(column: pd.Series[Any], path: str, inside: npt.NDArray[np.bool_]) -> Floats:
     """What is no number is refused inside, and missing outside."""
-    import pandas as pd
-
-    numbers = pd.to_numeric(column, errors="coerce")
+    numbers = _parsed(column)
     odd = numbers.isna() & column.notna() & inside
     if odd.any():
         row = int(odd.to_numpy().argmax())
         raise InputError(f"{column.iloc[row]!r} is not a price", path=f"{path}, row {row + 1}")
     found: Floats = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     return found
+
+
+def _parsed(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Numbers, missing where there is none. What is true or a time is no number."""
+    import pandas as pd
+    from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype
+
+    if is_bool_dtype(column.dtype) or is_datetime64_any_dtype(column.dtype):
+        return pd.Series(np.nan, index=column.index)
+    return pd.to_numeric(column, errors="coerce")

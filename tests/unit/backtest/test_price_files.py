@@ -38,17 +38,43 @@ def test_named_columns_are_read(tmp_path: Path, name: str) -> None:
     assert prices.at(0).isoformat() == "2021-01-01T00:00:00+00:00"
 
 
-def test_whole_numbers_that_are_dates_are_not_taken_for_seconds(tmp_path: Path) -> None:
-    path = write(tmp_path, {"date": [20210101, 20210102, 20210103], "A": [1.0, 1.1, 1.2]})
-    with pytest.raises(InputError, match=r"p.csv: date: 20210101 is a date or seconds since 1970"):
+@pytest.mark.parametrize("first", [20210101, 44197, 0, 0.5], ids=["date", "spreadsheet's", "row", "share"])
+def test_numbers_that_would_all_lie_in_1970_are_not_taken_for_seconds(tmp_path: Path, first: float) -> None:
+    path = write(tmp_path, {"date": [first, first + 1, first + 2], "A": [1.0, 1.1, 1.2]})
+    with pytest.raises(InputError, match=rf"p.csv: date: {first} would be seconds since 1970"):
         load_prices(path)
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(1, None)], ids=["whole", "filtered"])
+def test_an_index_that_counts_rows_is_no_price(tmp_path: Path, rows: slice) -> None:
+    frame = pd.DataFrame({"date": ["2020-12-31", *DAYS], "A": [1.0, 1.1, 1.2, 1.3]})
+    frame.index = pd.Index([7, 8, 9, 10])
+    frame[rows].to_parquet(tmp_path / "p.parquet")
+    assert load_prices(tmp_path / "p.parquet").assets == ("A",)
+
+
+def test_without_names_a_word_among_prices_is_refused_and_words_alone_are_no_prices(tmp_path: Path) -> None:
+    words = {"note": ["x", "y", "z"], "open": [True, False, True], "empty": [None] * 3}
+    path = write(tmp_path, {"date": DAYS, **words, "A": [1.0, 1.1, 1.2]})
+    assert load_prices(path).assets == ("A",)
+    path = write(tmp_path, {"date": DAYS, **words, "A": [1.0, "1,100.5", 1.2], "B": [1.0, 1.1, 1.2]})
+    with pytest.raises(InputError, match=r"p.csv: A, row 2: '1,100.5' is not a price"):
+        load_prices(path)
+
+
+def test_columns_that_no_comma_separates_are_told(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("date;A\n2021-01-01;1\n2021-01-02;2\n")
+    with pytest.raises(InputError, match="has one column, 'date;A'; columns are separated by commas"):
+        load_prices(tmp_path / "p.csv")
 
 
 def test_a_file_without_rows_is_too_short(tmp_path: Path) -> None:
     frame = pd.DataFrame({"date": pd.Series([], dtype="int64"), "A": pd.Series([], dtype="float64")})
     frame.to_parquet(tmp_path / "p.parquet")
-    with pytest.raises(InsufficientHistory, match="has 0 rows"):
-        load_prices(tmp_path / "p.parquet")
+    (tmp_path / "p.csv").write_text("date,A\n")
+    for name in ("p.parquet", "p.csv"):
+        with pytest.raises(InsufficientHistory, match="has 0 rows"):
+            load_prices(tmp_path / name)
 
 
 def test_without_names_every_number_is_a_price(tmp_path: Path) -> None:
