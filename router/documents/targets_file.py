@@ -62,7 +62,7 @@ def targets_file(
     with strategy_extra("rule"):
         returns = _with_cash(prices.log_returns(), len(assets))
         matrix, rows = _covariance(rule, prices, returns)
-        weights = target_weights(wanted, returns, matrix, cash=cash, rails=rails, current=held)
+        weights = target_weights(wanted, returns, matrix, cash=cash, rails=rails, current=held, assets=assets)
     exact = exact_weights(weights, places=rule.places, rails=rails, current=held)
     texts = [format(each, "f") for each in exact]
     risk, shares = risk_shares([float(each) for each in texts], matrix)

@@ -164,8 +164,8 @@ class GuardRails:
             )
         nearest, farthest = held - self.step, held + self.step
         step_low, step_high = np.clip(low, nearest, farthest), np.clip(high, nearest, farthest)
-        rounding = _rounding(point.size)
-        if step_low.sum() > 1 + rounding or step_high.sum() < 1 - rounding:
+        off = rounding(point.size)
+        if step_low.sum() > 1 + off or step_high.sum() < 1 - off:
             step_low, step_high = np.maximum(nearest, 0.0), farthest
             point = project(point, low, high)
         return project(point, step_low, step_high)
@@ -185,14 +185,14 @@ def _box(low: ArrayLike, high: ArrayLike, size: int) -> tuple[Floats, Floats]:
             f"{floors[place]:.9g} is above the cap of {caps[place]:.9g}", path=f"floor[{place}]"
         )
     # What sums to 1 but for rounding is a box of one point, not an empty one.
-    if floors.sum() > 1 + _rounding(size):
+    if floors.sum() > 1 + rounding(size):
         raise InfeasibleWeights(f"floors of {size} assets sum to {floors.sum():.9g}, above 1", path="floor")
-    if caps.sum() < 1 - _rounding(size):
+    if caps.sum() < 1 - rounding(size):
         raise InfeasibleWeights(f"caps of {size} assets sum to {caps.sum():.9g}, below 1", path="cap")
     return floors, caps
 
 
-def _rounding(size: int) -> float:
+def rounding(size: int) -> float:
     """How far a sum of so many weights may be off."""
     return size * float(np.finfo(float).eps)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
+from itertools import compress
 from typing import Final
 
 import numpy as np
@@ -16,14 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from router.errors import InputError, nearest
 from router.fixed_point import apportioned
-from router.strategy.covariance import check_returns
-from router.strategy.guards import GuardRails, check_weights, finite
-from router.strategy.targets import RISK_RULES, market_cap, minimum_variance
+from router.strategy.covariance import check_definite, check_returns
+from router.strategy.guards import GuardRails, check_weights, finite, project
+from router.strategy.targets import RISK_RULES, equal, market_cap, minimum_variance
 from router.strategy.tilts import mean_reversion, momentum, tilted, volatility_targeted
 
 Floats = NDArray[np.float64]
 
-BASES: Final = (*RISK_RULES, "market_cap")
+BASES: Final = ("equal", *RISK_RULES, "market_cap")
 """Rules that need no other."""
 
 SIGNALS: Final = {"momentum": momentum, "mean_reversion": mean_reversion}
@@ -44,7 +46,8 @@ class TargetRule:
         name: one of `RULES`.
         base: one of `BASES`, what `volatility_target`, `momentum` and `mean_reversion` start from; `equal`
             where it is None.
-        cash_weight: share of the cash asset; for `volatility_target` the least share.
+        cash_weight: share of the cash asset; for `volatility_target` the least share. Its own floor and cap
+            come first, and what those of the others leave it.
         capitals: (n,) market capitals, in any one unit; what cash has is ignored.
         volatility: annual, wanted by `volatility_target`.
         window: rows that a signal is from; 30 where it is None.
@@ -93,11 +96,13 @@ def target_weights(
     cash: int | None = None,
     rails: GuardRails | None = None,
     current: ArrayLike | None = None,
+    assets: Sequence[str] = (),
 ) -> Floats:
     """The weights of a rule within guard rails, (n,), summing to 1.
 
-    Minimum variance knows floors and caps; what other rules say is brought to the nearest weights that keep
-    them, and a volatility that was aimed at may be missed then.
+    Cash has the share nearest to the rule's for which floors and caps leave weights, and the rule is over
+    the rest. Minimum variance knows floors and caps; what other rules say is brought to the nearest
+    weights that keep them, and a volatility that was aimed at may be missed then.
 
     Args:
         returns: (rows, n) log returns, oldest first; signals are from the newest.
@@ -105,10 +110,12 @@ def target_weights(
         cash: index of the cash asset, None without one.
         rails: floors, caps and the largest step.
         current: (n,) weights of the last update, for the step.
+        assets: names for messages.
 
     Raises:
         InfeasibleWeights: rails that leave no weights.
-        SingularCovariance: a covariance of the risky assets that no weights can be optimised on.
+        SingularCovariance: a covariance of all but cash that no weights can be optimised on, such as that of
+            an asset that never moves; only of rules that rest on one.
         InsufficientHistory: fewer rows than a signal needs.
         InputError: a rule that needs cash where there is none, a step without current weights, figures that
             make no sense.
@@ -123,21 +130,28 @@ def target_weights(
         given, missing = ("step", "current") if current is None else ("current", "step")
         raise InputError(f"goes with {given}, and is not given", path=missing)
     held = None if current is None else _current(current)
-    if rule.name in SIGNALS:
-        signal = SIGNALS[rule.name](rows, 30 if rule.window is None else rule.window)
-        base = _base(rule.base or "equal", rule, matrix, rule.cash_weight, cash, limits)
-        strength = 0.5 if rule.strength is None else rule.strength
-        return tilted(base, signal, strength=strength, rails=limits, current=held)
-    if rule.name == "volatility_target":
+    low, high = (limit.copy() for limit in limits.box(len(matrix)))
+    priced = np.ones(len(matrix), dtype=bool)
+    if cash is not None:
+        priced[cash] = False
+    riskless = 0.0 if cash is None else _cash_share(rule.cash_weight, low, high, cash)
+    base = partial(_base, rule=rule, covariance=matrix, priced=priced, assets=assets)
+    if rule.name == "volatility_target" and riskless < 1:
         assert rule.volatility is not None
         assert cash is not None
-        base = _base(rule.base or "equal", rule, matrix, 0.0, cash, GuardRails())
-        wanted = volatility_targeted(
-            base, matrix, volatility=rule.volatility, cash=cash, most=1 - rule.cash_weight
-        )
-    else:
-        wanted = _base(rule.name, rule, matrix, rule.cash_weight, cash, limits)
-    return limits.apply(wanted, held)
+        start = base(rule.base or "equal", riskless=0.0, rails=GuardRails())
+        most = 1 - riskless
+        wanted = volatility_targeted(start, matrix, volatility=rule.volatility, cash=cash, most=most)
+        return limits.apply(wanted, held)
+    wanted = base(rule.name if rule.name in BASES else rule.base or "equal", riskless=riskless, rails=limits)
+    if rule.name in SIGNALS and riskless < 1:
+        signal = SIGNALS[rule.name](rows[:, priced], 30 if rule.window is None else rule.window)
+        strength = 0.5 if rule.strength is None else rule.strength
+        shares = wanted[priced] / (1 - riskless)
+        wanted[priced] = (1 - riskless) * tilted(shares, signal, strength=strength, rails=GuardRails())
+    # What a limit takes from one goes to the others, not to cash; a step comes after.
+    low[~priced], high[~priced] = riskless, riskless
+    return limits.apply(project(wanted, low, high), held)
 
 
 def risk_shares(weights: ArrayLike, covariance: ArrayLike) -> tuple[float, Floats]:
@@ -187,30 +201,46 @@ def _decimals(weights: Floats, places: int, rest: int | None = None) -> tuple[De
     return tuple(Decimal(each).scaleb(-places) for each in units)
 
 
+def _cash_share(wanted: float, low: Floats, high: Floats, cash: int) -> float:
+    """The share of cash nearest to the wanted one for which floors and caps leave weights."""
+    least = max(low[cash], 1 - np.delete(high, cash).sum(), 0.0)
+    most = min(high[cash], 1 - np.delete(low, cash).sum())
+    return float(min(max(wanted, least), most))
+
+
 def _base(
-    name: str, rule: TargetRule, covariance: Floats, riskless: float, cash: int | None, rails: GuardRails
+    name: str,
+    *,
+    rule: TargetRule,
+    covariance: Floats,
+    priced: NDArray[np.bool_],
+    assets: Sequence[str],
+    riskless: float,
+    rails: GuardRails,
 ) -> Floats:
-    """A rule that needs no other; cash holds the riskless share."""
-    if name == "minimum_variance":
-        return minimum_variance(covariance, riskless=riskless, rails=rails)
-    if name != "market_cap":
-        return RISK_RULES[name](covariance, riskless=riskless)
-    assert rule.capitals is not None
-    capitals = finite(rule.capitals, "capitals").copy()
-    if capitals.size != len(covariance):
-        raise InputError(f"{capitals.size} for {len(covariance)} assets", path="capitals")
+    """A rule that needs no other, over what is priced; cash has the riskless share."""
+    weights = np.where(priced, 0.0, riskless)
     if riskless >= 1:
-        return _one(len(capitals), cash)
-    risky = np.ones(len(capitals), dtype=bool)
-    if cash is not None:
-        capitals[cash], risky[cash] = 0.0, False
-    caps = rails.box(len(capitals))[1][risky]
-    # One cap for all is the index providers': what is above it goes to the others in proportion.
-    cap = min(float(caps[0]) / (1 - riskless), 1.0) if (caps == caps[0]).all() else 1.0
-    weights = market_cap(capitals, cap) * (1 - riskless)
-    if cash is not None:
-        weights[cash] = riskless
-    return np.asarray(weights, dtype=np.float64)
+        return weights
+    if name in RISK_RULES:
+        # Cash aside, what has no variance is no riskless asset but one whose prices stand still.
+        check_definite(covariance[np.ix_(priced, priced)], list(compress(assets, priced)))
+        if name == "minimum_variance":
+            return minimum_variance(covariance, riskless=riskless, rails=rails)
+        return RISK_RULES[name](covariance, riskless=riskless)
+    if name == "equal":
+        shares = equal(int(priced.sum()))
+    else:
+        assert rule.capitals is not None
+        capitals = finite(rule.capitals, "capitals")
+        if capitals.size != priced.size:
+            raise InputError(f"{capitals.size} for {priced.size} assets", path="capitals")
+        caps = rails.box(priced.size)[1][priced]
+        # One cap for all is the index providers': what is above it goes to the others in proportion.
+        cap = min(float(caps[0]) / (1 - riskless), 1.0) if (caps == caps[0]).all() else 1.0
+        shares = market_cap(capitals[priced], cap)
+    weights[priced] = (1 - riskless) * shares
+    return weights
 
 
 def _current(weights: ArrayLike) -> Floats:
@@ -218,12 +248,6 @@ def _current(weights: ArrayLike) -> Floats:
         return check_weights(weights)
     except InputError as error:
         raise type(error)(error.message, path=error.path.replace("weights", "current", 1)) from None
-
-
-def _one(size: int, place: int | None) -> Floats:
-    weights = np.zeros(size)
-    weights[place] = 1.0
-    return weights
 
 
 def _room(

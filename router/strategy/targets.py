@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from router.errors import InputError, SingularCovariance
 from router.strategy.covariance import check_definite
-from router.strategy.guards import GuardRails, check_weights, finite, project
+from router.strategy.guards import GuardRails, check_weights, finite, project, rounding
 
 Floats = NDArray[np.float64]
 
@@ -75,11 +75,6 @@ def market_cap(capitals: ArrayLike, cap: float = 1.0) -> Floats:
     return np.asarray(weights, dtype=np.float64)
 
 
-def equal_over_risky(covariance: ArrayLike, *, riskless: float = 0.0) -> Floats:
-    """The same weight for each risky asset."""
-    return _over_risky(covariance, riskless, lambda matrix: equal(len(matrix)))
-
-
 def inverse_volatility(covariance: ArrayLike, *, riskless: float = 0.0) -> Floats:
     """Weights in proportion to 1 / volatility."""
     return _over_risky(covariance, riskless, lambda matrix: _normalised(1 / np.sqrt(np.diag(matrix))))
@@ -97,9 +92,10 @@ def minimum_variance(
     """
     matrix = finite(covariance, "covariance", dimensions=2)
     calm = ~matrix.any(axis=1)
-    floors, caps = (rails or GuardRails()).box(len(matrix))
+    floors, caps = (limits[~calm] for limits in (rails or GuardRails()).box(len(matrix)))
     share = 1 - riskless if 0 <= riskless < 1 else 1.0
-    low, high = floors[~calm] / share, np.minimum(caps[~calm] / share, 1.0)
+    high = np.minimum(_of_share(caps, share), 1.0)
+    low = np.where(floors == caps, high, _of_share(floors, share))
     return _over_risky(matrix, riskless, lambda risky: _least_variance(risky, low, high))
 
 
@@ -157,7 +153,6 @@ def maximum_diversification(covariance: ArrayLike, *, riskless: float = 0.0) -> 
 
 
 RISK_RULES: Final[dict[str, RiskRule]] = {
-    "equal": equal_over_risky,
     "inverse_volatility": inverse_volatility,
     "minimum_variance": minimum_variance,
     "risk_parity": risk_parity,
@@ -185,13 +180,21 @@ def _over_risky(covariance: ArrayLike, riskless: float, rule: Callable[[Floats],
     return weights
 
 
+def _of_share(limits: Floats, share: float) -> Floats:
+    """Floors or caps of assets that make up a share of the portfolio, as parts of that share."""
+    parts = limits / share
+    total = float(parts.sum())
+    # The share is known to the rounding of 1: what sums to 1 but for that leaves one point.
+    return parts / total if abs(total - 1) <= rounding(len(parts)) / share else parts
+
+
 def _least_variance(matrix: Floats, low: Floats, high: Floats) -> Floats:
     """Weights of least variance in a box, on a positive definite covariance."""
     from skfolio.optimization import MeanRisk
 
-    # One where nothing is left to choose, and refuses a box that is empty.
+    # Refuses a box that is empty, and is the answer of one that is a point.
     weights = project(low, low, high)
-    if (low == high).all() or len(low) == 1:
+    if min(1 - low.sum(), high.sum() - 1) <= rounding(len(low)) or len(low) == 1:
         return weights
     parity = _normalised(1 / np.diag(matrix))
     scaled = matrix / (parity @ matrix @ parity)

@@ -9,11 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.errors import InfeasibleWeights, InputError, InsufficientHistory, Unaffordable
+from router.errors import (
+    InfeasibleWeights,
+    InputError,
+    InsufficientHistory,
+    SingularCovariance,
+    Unaffordable,
+)
 from router.strategy.guards import GuardRails
 from router.strategy.target_rules import (
     BASES,
     RULES,
+    SIGNALS,
     TargetRule,
     exact_weights,
     risk_shares,
@@ -45,6 +52,15 @@ def test_every_rule_keeps_to_floors_caps_and_the_cash_share(name: str) -> None:
     assert (weights <= rails.cap + 1e-12).all()
 
 
+@pytest.mark.parametrize("name", sorted({*RULES} - {"volatility_target"}))
+@pytest.mark.parametrize("limits", [{}, {"cap": np.array([0.3, 0.5, 0.5, 1.0])}])
+def test_cash_has_its_share_wherever_that_is_possible(name: str, limits: dict[str, np.ndarray]) -> None:
+    """Whatever moves the other weights: a tilt, or a limit of one of them."""
+    rule = rule_of(name, cash_weight=0.2, **({"strength": 3.0} if name in SIGNALS else {}))
+    found = target_weights(rule, RETURNS, COVARIANCE, cash=CASH, rails=GuardRails(**limits))
+    assert found[CASH] == pytest.approx(0.2, abs=1e-12)
+
+
 @pytest.mark.parametrize("name", RISK_RULES)
 def test_risk_rules_are_those_of_targets(name: str) -> None:
     found = target_weights(rule_of(name, cash_weight=0.2), RETURNS, COVARIANCE, cash=CASH)
@@ -58,6 +74,49 @@ def test_minimum_variance_knows_its_caps() -> None:
     brought = rails.apply(RISK_RULES["minimum_variance"](risky))
     assert found[1] == pytest.approx(0.3)
     assert found @ risky @ found < 0.999 * (brought @ risky @ brought)
+
+
+def test_minimum_variance_is_the_least_at_the_cash_that_a_floor_asks_for() -> None:
+    rails = GuardRails(np.array([0.0, 0.0, 0.1, 0.2]), np.array([1.0, 0.5, 1.0, 1.0]))
+    found = target_weights(rule_of("minimum_variance"), RETURNS, COVARIANCE, cash=CASH, rails=rails)
+    assert found[CASH] == pytest.approx(0.2)
+    assert found[1:3] == pytest.approx([0.5, 0.1])
+    risky = np.linspace(0, 0.7, 701)
+    tried = np.column_stack([risky, 0.7 - risky, np.full((701, 1), 0.1), np.full((701, 1), 0.2)])
+    variances = np.einsum("ij,jk,ik->i", tried, COVARIANCE, tried)[tried[:, 1] <= 0.5]
+    assert found @ COVARIANCE @ found == pytest.approx(variances.min(), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    ("caps", "cash_weight", "cash"),
+    [((0.2, 0.1, 0.3, 1.0), 0.1, 0.4), ((1e-4, 3e-4, 7e-4, 1.0), 0.0, 0.9989), ((1, 1, 1, 0.05), 0.3, 0.05)],
+)
+def test_cash_takes_what_the_limits_of_the_others_leave(
+    name: str, caps: tuple[float, ...], cash_weight: float, cash: float
+) -> None:
+    rule, rails = rule_of(name, cash_weight=cash_weight), GuardRails(cap=np.array(caps))
+    found = target_weights(rule, RETURNS, COVARIANCE, cash=CASH, rails=rails)
+    assert found[CASH] == pytest.approx(cash) or (name == "volatility_target" and found[CASH] > cash)
+    assert (found <= np.array(caps) + 1e-12).all()
+
+
+@pytest.mark.parametrize("name", sorted({*RISK_RULES}))
+def test_an_asset_whose_prices_stand_still_is_refused_by_name_where_risk_decides(name: str) -> None:
+    """Else it would get nothing, or a part of the cash: a feed that died would sell the asset."""
+    frozen = COVARIANCE.copy()
+    frozen[1], frozen[:, 1] = 0.0, 0.0
+    for rule in (rule_of(name), rule_of("volatility_target", base=name), rule_of("momentum", base=name)):
+        with pytest.raises(SingularCovariance, match="ETH has a variance of 0"):
+            target_weights(rule, RETURNS, frozen, cash=CASH, assets=("BTC", "ETH", "LINK", "USD"))
+
+
+def test_equal_and_market_capitals_need_no_variance() -> None:
+    nothing = np.zeros((4, 4))
+    equal = target_weights(rule_of("equal", cash_weight=0.1), RETURNS, nothing, cash=CASH)
+    assert equal == pytest.approx([0.3, 0.3, 0.3, 0.1])
+    assert target_weights(rule_of("equal"), RETURNS, nothing) == pytest.approx([0.25] * 4)
+    assert target_weights(rule_of("market_cap"), RETURNS, nothing, cash=CASH) == pytest.approx(CAPITALS / 25)
 
 
 def test_one_cap_of_market_capitals_gives_to_the_others_in_proportion() -> None:
@@ -86,9 +145,9 @@ def test_signals_tilt_the_base() -> None:
     rule = TargetRule("momentum", "inverse_volatility", window=20, strength=0.3)
     base = RISK_RULES["inverse_volatility"](COVARIANCE)
     wanted = tilted(base, momentum(RETURNS, 20), strength=0.3, rails=GuardRails())
-    assert target_weights(rule, RETURNS, COVARIANCE) == pytest.approx(wanted)
+    assert target_weights(rule, RETURNS, COVARIANCE, cash=CASH) == pytest.approx(wanted)
     reverse = TargetRule("mean_reversion", "inverse_volatility", window=20, strength=0.3)
-    assert not np.allclose(target_weights(reverse, RETURNS, COVARIANCE), wanted)
+    assert not np.allclose(target_weights(reverse, RETURNS, COVARIANCE, cash=CASH), wanted)
 
 
 def test_a_step_is_from_the_current_weights() -> None:
