@@ -245,7 +245,7 @@ def _interval(
     try:
         return Interval(_duration(key, text, unit), start, restart)
     except InputError as error:
-        raise InputError(error.message, path=key) from None
+        raise InputError(error.message, path="start" if error.path == "anchor" else key) from None
 
 
 def _optional(key: str, text: str | None, unit: timedelta) -> timedelta | None:

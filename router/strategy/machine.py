@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from router.errors import InputError
-from router.strategy.drift import Drift
+from router.strategy.drift import Drift, DriftKind
 from router.strategy.observation import Observation
 from router.strategy.schedule import Interval, Schedule, utc
 from router.strategy.state import (
@@ -74,10 +74,14 @@ def advance(
     if now < state.clock:
         return TriggerDecision(now, False, (Reason.CLOCK_BACKWARDS,)), state
     drift = observation.drift()
+    thresholds = [(place, leaf) for place, leaf in leaves(spec.when) if isinstance(leaf, Threshold)]
+    for place, leaf in thresholds:
+        if leaf.measure is DriftKind.TRACKING_ERROR and drift.covariance is None:
+            raise InputError(
+                "a tracking error needs a covariance, which a [discipline] gives", path=f"{place}.measure"
+            )
     readings = tuple(
-        Reading(place, leaf.measure, *leaf.reading(observation.assets, drift))
-        for place, leaf in leaves(spec.when)
-        if isinstance(leaf, Threshold)
+        Reading(place, leaf.measure, *leaf.reading(observation.assets, drift)) for place, leaf in thresholds
     )
     shut = _shut(spec.gates, observation, drift, now)
     beyond = {reading.place: reading.drift > reading.band for reading in readings}

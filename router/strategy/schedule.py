@@ -33,6 +33,8 @@ _MOMENT = timedelta(minutes=1)
 _A_DATE = datetime(2000, 1, 1)
 _LONGEST = timedelta(days=36_525)
 _SHORTEST = timedelta(seconds=1)
+_YEARS = range(1900, 3000)
+"""Of times that are meant: dates reach a century before and after them."""
 
 
 class Schedule(Protocol):
@@ -161,11 +163,15 @@ def utc(at: datetime, path: str) -> datetime:
     """The same instant in UTC.
 
     Raises:
-        InputError: a time without a zone, which could be anybody's.
+        InputError: a time without a zone, which could be anybody's, or one far from any that is meant.
     """
     if at.tzinfo is None or at.utcoffset() is None:
         raise InputError(f"should carry a time zone, is {at.isoformat()}", path=path)
-    return at.astimezone(UTC).replace(fold=0)
+    with suppress(OverflowError):
+        found = at.astimezone(UTC).replace(fold=0)
+        if found.year in _YEARS:
+            return found
+    raise InputError(f"should be from {_YEARS[0]} to {_YEARS[-1]}, is {at.isoformat()}", path=path)
 
 
 def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

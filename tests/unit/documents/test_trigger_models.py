@@ -131,6 +131,7 @@ def test_overriding_other_keys_keeps_the_trigger(tmp_path: Path) -> None:
         ("interval_hours = 0.5", "interval_hours = 1e-9", "trigger.of[2].interval_hours", "from 1 second"),
         ("interval_hours = 0.5", "interval_hours = 0", "trigger.of[2].interval_hours", "more than zero"),
         ("09:00:00+01:00", "09:00:00", "trigger.of[2].start", "with its offset"),
+        ("2024-01-01T09:00:00+01:00", "0001-01-01T00:00:00+14:00", "trigger.of[2].start", "from 1900 to"),
         ("2024-01-01T09:00:00+01:00", '"soon"', "trigger.of[2].start", "date and time"),
         ('"threshold", band', '"treshold", band', "trigger.of[0].of[1].kind", "did you mean 'threshold'"),
         ("band_bps = 250", "band_bps = 2.5", "trigger.of[0].of[1].band_bps", "whole number of basis points"),

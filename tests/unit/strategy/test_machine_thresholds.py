@@ -5,8 +5,8 @@ import pytest
 
 from router.errors import InputError
 from router.strategy.drift import DriftKind
-from router.strategy.triggers import Reason
-from tests.unit.strategy.trigger_cases import HOUR, IN, ODD, OUT, Run, band, seen
+from router.strategy.triggers import AllOf, AnyOf, Reason
+from tests.unit.strategy.trigger_cases import HOUR, IN, ODD, OUT, Run, band, every, seen
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,10 @@ def test_completed_rebalance_ends_the_episode_even_where_drift_stays():
     assert run.tick(1, OUT).reason is Reason.IN_FLIGHT
     run.done(1)
     assert run.tick(1, OUT).causes == ("trigger#2",)
+
+
+def test_a_tracking_error_without_a_covariance_is_refused_at_its_place():
+    run = Run(AnyOf((band(0.1), AllOf((every(6), band(0.1, DriftKind.TRACKING_ERROR))))))
+    with pytest.raises(InputError, match=r"a \[discipline\] gives") as caught:
+        run.tick(1, OUT)
+    assert caught.value.path == "trigger.of[1].of[1].measure"

@@ -188,6 +188,13 @@ def test_interval_of_an_impossible_length_is_refused(every):
         Interval(every)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00", "3000-01-01T00:00Z"])
+def test_interval_with_an_anchor_that_nobody_means_is_refused(text):
+    with pytest.raises(InputError, match="anchor: should be from 1900 to 2999, is") as caught:
+        Interval(timedelta(days=1), datetime.fromisoformat(text))
+    assert caught.value.path == "anchor"
+
+
 def test_interval_with_an_anchor_that_could_be_anybodys_is_refused():
     with pytest.raises(InputError, match="should carry a time zone"):
         Interval(timedelta(days=1), datetime(2024, 1, 1))
