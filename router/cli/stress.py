@@ -126,7 +126,7 @@ def stress_command(
     plan made before would still run.
 
     Liquidity halved, gas times 20, and, with a `discipline` in the portfolio file, every asset falling at
-    once; with --prices the crashes of 2021 and 2022 as recorded. What the file's guards refuse is a verdict.
+    once; with --prices the crashes of 2020 to 2022 as recorded. What the file's guards refuse is a verdict.
     Exit code 0 whatever the verdicts are.
     """
     settings = load_settings(config)

@@ -95,6 +95,7 @@ class Crash:
 
 
 CRASHES = (
+    Crash("2020-03", "the pandemic, worst on 12 March", date(2020, 3, 6), date(2020, 3, 16)),
     Crash("2021-05", "leveraged longs liquidated, worst on 19 May", date(2021, 5, 11), date(2021, 5, 24)),
     Crash("2022-05", "Terra and its UST", date(2022, 5, 4), date(2022, 5, 13)),
     Crash("2022-06", "Celsius and Three Arrows Capital", date(2022, 6, 6), date(2022, 6, 19)),

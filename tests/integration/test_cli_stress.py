@@ -13,7 +13,7 @@ from tests.integration.operator import Workspace, rebalance
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SYNTHETIC = ["as it is", "liquidity halved", "gas times 20"]
-CRASHES = ["2021-05", "2022-05", "2022-06", "2022-11"]
+CRASHES = ["2020-03", "2021-05", "2022-05", "2022-06", "2022-11"]
 DISCIPLINE = """
 [discipline]
 correlation = "0.5"
@@ -35,10 +35,10 @@ def portfolio(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def closes(tmp_path: Path) -> Path:
-    """Daily prices over all crashes; in each May, June and November ETH falls to 55 %, BTC to 80 %."""
-    lines, day = ["date,eth_close,btc_close"], date(2021, 5, 1)
+    """Daily prices over all crashes; in each March, May, June and November ETH falls to 55 %, BTC to 80 %."""
+    lines, day = ["date,eth_close,btc_close"], date(2020, 3, 1)
     while day <= date(2022, 11, 30):
-        low = day.month in (5, 6, 11) and 12 <= day.day <= 20
+        low = day.month in (3, 5, 6, 11) and 12 <= day.day <= 20
         lines.append(f"{day},{2000 * (0.55 if low else 1):.2f},{50000 * (0.8 if low else 1):.2f}")
         day += timedelta(days=1)
     path = tmp_path / "closes.csv"
@@ -122,7 +122,7 @@ def test_prices_that_look_like_a_split_are_refused_unless_they_are_real(
     closes.write_text(closes.read_text().replace(",1100.00,", ",1000.00,"))
     refused = rebalance("stress", *MARKET, "--portfolio", portfolio, *recorded(closes))
     assert refused.code == 2
-    assert "PriceJump: closes.csv: WETH at 2021-05-12" in refused.stderr
+    assert "PriceJump: closes.csv: WETH at 2020-03-12" in refused.stderr
     flags = (*recorded(closes), "--keep-jumps", "--scenario", "2022-11")
     (row,) = stress(portfolio, *flags)["rows"]
     assert row["value_change"] == pytest.approx(-(300_000 * 0.5 + 60_000 * 0.2) / row["value_before"])

@@ -21,7 +21,7 @@ from router.strategy.scenarios import (
     correlated_fall,
     crash_scenario,
 )
-from tests.unit.strategy.recorded import PRICES, closes
+from tests.unit.strategy.recorded import PRICES, closes, huobi
 
 WEEK = Crash("week", "a test", date(2020, 1, 2), date(2020, 1, 5))
 DAYS = [date(2020, 1, 1) + timedelta(days=each) for each in range(6)]
@@ -29,18 +29,35 @@ DAYS = [date(2020, 1, 1) + timedelta(days=each) for each in range(6)]
 
 @pytest.mark.parametrize("crash", CRASHES, ids=lambda crash: crash.name)
 def test_named_crashes_are_read_from_recorded_prices(crash: Crash) -> None:
-    days, assets, prices = closes()
+    days, assets, prices = huobi() if crash.first.year < 2021 else closes()
     found = crash_scenario(crash, days, assets, prices, PRICES.name)
     start = days.index(crash.first)
     inside = prices[start : days.index(crash.last) + 1]
     lowest = inside.min(axis=0) / inside[0] - 1
     for place, asset in enumerate(assets):
         assert lowest[place] - 1e-12 <= found.moves[asset] <= 0
-    assert found.moves["USD"] == 0
+    assert found.moves.get("USD", 0) == 0
     assert found.moves["ETH"] < -0.25
     assert any(found.moves[asset] == pytest.approx(lowest[place]) for place, asset in enumerate(assets[:-1]))
     assert PRICES.name in found.source
     assert str(crash.first) in found.source
+
+
+def test_two_sources_tell_much_the_same_of_a_crash() -> None:
+    """By hand from Huobi's closes: 2020-03-06 to 12, and 2021-05-11 to 23."""
+    worst = {
+        "2020-03": {"BTC": 4798.07 / 9131.6 - 1, "ETH": 107.72 / 244.87 - 1},
+        "2021-05": {"BTC": 34688.66 / 56673.36 - 1, "ETH": 2097.68 / 4173.49 - 1},
+    }
+    days, assets, prices = huobi()
+    for crash in CRASHES[:2]:
+        found = crash_scenario(crash, days, assets, prices, "Huobi").moves
+        assert {asset: found[asset] for asset in ("BTC", "ETH")} == pytest.approx(worst[crash.name])
+    late, names, others = closes()
+    with pytest.raises(InsufficientHistory, match="2020-03 is from 2020-03-06"):
+        crash_scenario(CRASHES[0], late, names, others, PRICES.name)
+    found = crash_scenario(CRASHES[1], late, names, others, PRICES.name).moves
+    assert {asset: found[asset] for asset in ("BTC", "ETH")} == pytest.approx(worst["2021-05"], abs=0.02)
 
 
 def test_all_assets_move_to_the_same_day_the_worst_in_their_mean() -> None:
