@@ -51,7 +51,7 @@ def picture(results: Sequence[Result]) -> bytes:
     weights.stackplot(first.times, first.weights.T * 100, labels=first.assets, alpha=0.8)
     for axes, title in (
         (equity, "Net asset value"),
-        (drift, "Largest drift from target, % of net asset value"),
+        (drift, "Largest drift from target after each row's trade, % of net asset value"),
         (weights, f"Weights, %: {first.policy}"),
         (costs, "Costs so far, bp of the initial value"),
     ):

@@ -83,20 +83,6 @@ class Prices:
         """What all rows stand for: each one usual interval."""
         return len(self) * self.interval_years
 
-    def row_at(self, time: datetime) -> int:
-        """The last row that is not later.
-
-        Raises:
-            InputError: the time has no zone, or lies before the first row.
-        """
-        if time.tzinfo is None:
-            raise InputError(f"{time} needs a time zone", path="time")
-        moment = np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "us")
-        row = int(np.searchsorted(self.times, moment, side="right")) - 1
-        if row < 0:
-            raise InputError(f"{time} is before the first price, {self.at(0)}", path="time")
-        return row
-
     def returns(self) -> Floats:
         """Simple returns, (rows - 1, assets)."""
         return np.asarray(self.values[1:] / self.values[:-1] - 1)

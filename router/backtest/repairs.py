@@ -17,7 +17,7 @@ A gap of up to `LONGEST_GAP` intervals, such as weekends and holidays, is counte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,10 +81,6 @@ class Repairs:
         """Changes made in all."""
         counts = (self.zones, self.sorted_rows, self.duplicates, self.dropped_rows, self.filled_rows)
         return sum(counts) + self.missing + self.infinite + self.nonpositive + self.splits
-
-    def document(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"total": self.total, **asdict(self), "details": list(self.details)}
 
     def with_note(self, detail: str, **counts: int) -> Repairs:
         added: dict[str, Any] = {name: getattr(self, name) + count for name, count in counts.items()}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -173,7 +172,7 @@ class Result:
     def metrics(self) -> Mapping[str, float | int | None]:
         """One line of a comparison. Shares of 1 unless the name says bps; None where a run stopped."""
         growth = np.diff(np.log(self.equity))
-        peak = np.maximum.accumulate(self.equity)
+        peak = np.maximum(np.maximum.accumulate(self.equity), self.study.initial)
         interval, stopped = self.study.prices.interval_years, self.stop is not None
         return {
             "final": self.final,
@@ -193,41 +192,3 @@ class Result:
             "mean_drift": float(self.drift.mean()),
             "beyond_depth": self.beyond_depth,
         }
-
-    def document(self, *, series: bool = True) -> dict[str, Any]:
-        """The same for JSON; equal runs give equal documents.
-
-        Args:
-            series: with one entry per row and per trade.
-        """
-        study, repairs = self.study, self.study.prices.repairs
-        found: dict[str, Any] = {
-            "policy": self.policy,
-            "assets": list(self.assets),
-            "targets": study.weights.tolist(),
-            "fee_convention": str(study.convention),
-            "initial": study.initial,
-            "risk_aversion": study.risk_aversion,
-            "first": study.prices.at(0).isoformat(),
-            "last": study.prices.at(self.rows - 1).isoformat(),
-            "rows": self.rows,
-            "years": self.years,
-            "costs": dict(self.costs),
-            "metrics": dict(self.metrics),
-            "stop": None,
-            "repairs": repairs.document(),
-        }
-        if self.stop:
-            time = study.prices.at(self.stop.row).isoformat()
-            found["stop"] = {"row": self.stop.row, "time": time, "reason": self.stop.reason}
-        if series:
-            found["times"] = np.datetime_as_string(self.times, unit="s", timezone="UTC").tolist()
-            found["equity"] = self.equity.tolist()
-            found["weights"] = self.weights.tolist()
-            found["drift"] = self.drift.tolist()
-            found["trades"] = [
-                {"time": each.time.isoformat(), "asset": each.asset, "units": each.units, "price": each.price}
-                | {"value": each.value}
-                for each in self.trades
-            ]
-        return found

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import expm1, isfinite, log, log1p, sqrt
 from statistics import median
-from typing import Any
 
 from router.errors import (
     BrokenMarket,
@@ -110,19 +109,6 @@ class PriceCheck:
 
     prices: Mapping[str, float]
     faults: tuple[BrokenMarket, ...] = ()
-
-    @property
-    def overridden(self) -> bool:
-        """Whether a refusal was overruled."""
-        return bool(self.faults)
-
-    def to_journal(self) -> dict[str, Any]:
-        """For a journal: prices, whether a refusal was overruled, and each fault."""
-        return {
-            "prices": dict(self.prices),
-            "trade_broken_market": self.overridden,
-            "faults": [{"kind": type(fault).__name__, "message": str(fault)} for fault in self.faults],
-        }
 
 
 def require(faults: Sequence[BrokenMarket], *, trade_broken_market: bool = False) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pytest
 
@@ -55,16 +53,6 @@ def test_the_covariance_is_that_of_simple_returns_a_year() -> None:
     returns = np.diff(prices.values, axis=0) / prices.values[:-1]
     assert prices.covariance() == pytest.approx(np.cov(returns.T) * 365)
     assert random_prices(2, rows=50, assets=1).covariance().shape == (1, 1)
-
-
-def test_the_row_of_a_time_is_the_last_that_is_not_later() -> None:
-    prices = random_prices(3, rows=5)
-    assert prices.row_at(datetime(2021, 1, 3, 12, tzinfo=UTC)) == 2
-    assert prices.at(2) == datetime(2021, 1, 3, tzinfo=UTC)
-    with pytest.raises(InputError, match="before the first price"):
-        prices.row_at(datetime(2020, 1, 1, tzinfo=UTC))
-    with pytest.raises(InputError, match="time zone"):
-        prices.row_at(datetime(2021, 1, 3))
 
 
 def test_columns_are_selected_in_the_order_asked_for() -> None:

@@ -40,6 +40,15 @@ def test_run_holds_the_figures_of_its_result() -> None:
     assert sum(each.value for each in found.trades) == pytest.approx(result.ledger.traded.sum())
 
 
+@pytest.mark.parametrize("name", ["hold", "abs_band_0.03_edge", "default"])
+def test_equal_runs_make_equal_documents(name: str) -> None:
+    def text() -> str:
+        result = run(study_of(random_prices(3), costs=COSTS["all"]), name)
+        return json.dumps(backtest_file([result], "p.csv", series=True).to_json(), allow_nan=False)
+
+    assert text() == text()
+
+
 def test_run_that_stopped_has_no_growth_and_no_objective() -> None:
     study = study_of(random_prices(5), costs=Costs(gas=2000.0), initial=1e4)
     (found,) = backtest_file([run(study, "calendar_1")], "p.csv").runs
