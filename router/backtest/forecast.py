@@ -15,19 +15,17 @@ import numpy.typing as npt
 
 from router.backtest.default import DefaultPolicy
 from router.backtest.policies import OTHERS, Observation
-from router.strategy.covariance import DAYS
 
 if TYPE_CHECKING:  # loads scipy
     from router.strategy.forecasts import Outlook
 
 Floats = npt.NDArray[np.float64]
 
-HORIZON_DAYS = 7.0
-"""What a forecast is about, and how often the region is drawn anew; a row where rows are farther apart."""
-
 
 class ForecastPolicy(DefaultPolicy):
     """Feeds every row to the models, then decides as the default policy does.
+
+    The region is drawn anew each week, as far as a forecast reaches; each row where rows are farther apart.
 
     Attributes:
         outlook: the models and their scores; None before the second row.
@@ -55,8 +53,7 @@ class ForecastPolicy(DefaultPolicy):
         from router.strategy.forecasts import Outlook
         from router.strategy.trials import settings_of
 
-        interval = observation.interval_years
-        settings = settings_of(interval, max(HORIZON_DAYS, interval * DAYS))
+        settings = settings_of(observation.interval_years)
         outlook = Outlook(self._names, settings=settings)
         self._every = settings.horizon
         self._least_rows = max(each.least_rows for each in outlook.forecasters.values())

@@ -37,6 +37,9 @@ AUTO: Final = "auto"
 CHOSEN_FROM: Final = ("log_har", "garch", "ewma")
 """What `auto` chooses from, one of each kind; of equals the first."""
 
+WEEK: Final = 7.0
+"""Days that a forecast is about where nothing is said."""
+
 CORRELATED: Final = 365
 """Newest rows that correlations are from."""
 
@@ -95,19 +98,24 @@ class Trials:
         return np.asarray(self.correlations * np.outer(self.volatilities, self.volatilities))
 
 
-def settings_of(interval_years: float, horizon_days: float = 7.0) -> Settings:
+def settings_of(interval_years: float, horizon_days: float | None = None) -> Settings:
     """Settings for rows that are so far apart, and forecasts of so many days; fitted every four horizons.
 
+    Args:
+        horizon_days: a week where it is None, or a row where rows are farther apart.
+
     Raises:
-        InputError: a horizon below one row, or of more than a year.
+        InputError: a horizon below one row, or of more than a year and a row.
     """
     days = interval_years * DAYS
-    if not days / 2 <= horizon_days <= DAYS:
+    least, most = days / 2, max(DAYS, days)
+    wanted = max(WEEK, days) if horizon_days is None else horizon_days
+    if not least <= wanted <= most:
         raise InputError(
-            f"should be from {days:.9g}, the days from row to row, to {DAYS:g}, is {horizon_days:g}",
+            f"should be from {days:.9g}, the days from row to row, to {most:.9g}, is {wanted:g}",
             path="horizon_days",
         )
-    rows = max(1, round(horizon_days / days))
+    rows = max(1, round(wanted / days))
     return Settings(horizon=rows, refit=4 * rows, periods_per_year=1 / interval_years)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from math import exp
+from math import exp, log
 from typing import Protocol
 
 import numpy as np
@@ -209,7 +209,7 @@ class Har:
         squares = np.square(past[-max(self.lags) :, 0])
         sums = np.concatenate([[0.0], np.cumsum(squares)])
         level = float((self._features(sums, np.array([len(squares)]), floor) @ np.array(coefficients))[0])
-        variance = exp(min(level, 0.0)) * factor - floor if self.logs else level
+        variance = exp(min(level, log(largest + floor))) * factor - floor if self.logs else level
         return np.array([[min(max(variance, least), largest)]])
 
     def _features(self, sums: Floats, ends: NDArray[np.int64], floor: float) -> Floats:

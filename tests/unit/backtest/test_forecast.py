@@ -88,7 +88,7 @@ def test_one_policy_forgets_between_runs() -> None:
     assert results[0] != results[1]
 
 
-@pytest.mark.parametrize("days", [7, 30])
+@pytest.mark.parametrize("days", [7, 30, 366])
 def test_rows_farther_apart_than_the_horizon_are_each_a_horizon(days: int) -> None:
     daily = prices(moves() / 2)
     apart = replace(daily, times=daily.times[0] + np.arange(len(daily)) * np.timedelta64(days, "D"))

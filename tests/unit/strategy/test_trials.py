@@ -145,6 +145,12 @@ def test_settings_count_rows_of_any_interval() -> None:
             settings_of(1 / 365, days)
 
 
+@pytest.mark.parametrize(("days", "horizon"), [(1, 7), (3, 2), (7, 1), (30, 1), (366, 1), (800, 1)])
+def test_a_forecast_is_about_a_week_or_a_row_where_rows_are_farther_apart(days: int, horizon: int) -> None:
+    assert settings_of(days / 365).horizon == horizon
+    assert settings_of(days / 365, max(days, 7)).horizon == horizon
+
+
 def test_every_model_can_be_named() -> None:
     returns = garch(420, seed=8)[:, None]
     for name in MODELS:

@@ -29,7 +29,9 @@ def test_a_constant_volatility_is_found(model: Model) -> None:
 
 @pytest.mark.parametrize("model", UNIVARIATE, ids=lambda model: model.name)
 def test_forecasts_scale_with_the_returns(model: Model) -> None:
-    np.testing.assert_allclose(forecast(model, FLAT * 10), forecast(model, FLAT) * 100, rtol=1e-3)
+    for factor in (1e-3, 10, 100):
+        scaled = forecast(model, FLAT * factor)
+        np.testing.assert_allclose(scaled, forecast(model, FLAT) * factor**2, rtol=1e-3)
 
 
 def test_garch_recovers_the_parameters_of_its_own_data() -> None:
