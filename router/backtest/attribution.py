@@ -1,4 +1,4 @@
-"""Where the return of a run came from."""
+"""Where the return of a run came from, and what a pool that keeps the same weights would have lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from router.backtest.prices import YEAR
 from router.backtest.result import Result
 from router.strategy.attribution import Attribution, Bills, attribute
+from router.strategy.pooling import PoolingAttribution, compare_pooling
 
 
 def attribution_of(result: Result) -> Attribution:
@@ -26,3 +27,17 @@ def attribution_of(result: Result) -> Attribution:
         study.initial,
         float((result.times[-1] - result.times[0]) / YEAR),
     )
+
+
+def pooling_of(result: Result, traded: Attribution) -> PoolingAttribution:
+    """Beside what trading took: what arbitrageurs would have taken of a pool that keeps the targets over the
+    rows of this run, and asks the fee that its trades pay.
+
+    Args:
+        traded: the attribution of this result.
+    """
+    study = result.study
+    logs = np.diff(np.log(study.values[: result.rows]), axis=0)
+    spread = np.atleast_2d(np.cov(logs, rowvar=False, ddof=min(1, len(logs) - 1)))
+    covariance = spread / study.prices.interval_years
+    return compare_pooling(study.weights, covariance, traded, fee=study.costs.fee_rate)

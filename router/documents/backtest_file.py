@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
 from router.backtest import Prices, Result
-from router.backtest.attribution import attribution_of
+from router.backtest.attribution import attribution_of, pooling_of
 from router.backtest.prices import YEAR
 from router.documents.backtest_models import (
     AttributionEntry,
@@ -18,6 +18,7 @@ from router.documents.backtest_models import (
     ImpactEntry,
     MetricsEntry,
     PartsEntry,
+    PoolingEntry,
     PricesEntry,
     RepairsEntry,
     RunEntry,
@@ -27,7 +28,7 @@ from router.documents.backtest_models import (
     TradeEntry,
 )
 from router.fixed_point import BPS
-from router.strategy.attribution import Attribution, Parts
+from router.strategy.attribution import Parts
 
 _YEAR_SECONDS = YEAR / np.timedelta64(1, "s")
 
@@ -93,7 +94,7 @@ def run_entry(result: Result, *, series: bool) -> RunEntry:
         rebalances=result.rebalances,
         costs=dict(result.costs) | {"total": result.cost},
         metrics=metrics_entry(result.metrics, result.study.initial),
-        attribution=_attribution_entry(attribution_of(result)),
+        attribution=_attribution_entry(result),
         stop=result.stop
         and StopEntry.of(
             row=result.stop.row,
@@ -105,9 +106,12 @@ def run_entry(result: Result, *, series: bool) -> RunEntry:
     )
 
 
-def _attribution_entry(found: Attribution) -> AttributionEntry:
+def _attribution_entry(result: Result) -> AttributionEntry:
+    found = attribution_of(result)
     simple = {field.name: getattr(found, field.name) for field in fields(found)}
-    return AttributionEntry.of(**simple | {"growth": _parts(found.growth), "money": _parts(found.money)})
+    pooling = PoolingEntry.of(**asdict(pooling_of(result, found)))
+    parts = {"growth": _parts(found.growth), "money": _parts(found.money)}
+    return AttributionEntry.of(**simple | parts, pooling=pooling)
 
 
 def _parts(parts: Parts) -> PartsEntry:

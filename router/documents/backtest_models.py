@@ -111,6 +111,15 @@ class PartsEntry(FileModel):
     total: Number
 
 
+class PoolingEntry(FileModel):
+    """Trading, beside a pool that keeps the targets in blocks of 12 seconds: shares of value a year, of the
+    past. What others would have paid to the pool is not counted."""
+
+    loss_without_fee: Annotated[Number, Field(description="to arbitrageurs, were the pool free")]
+    loss_to_arbitrageurs: Annotated[Number, Field(description="behind a fee of costs.fee_bps")]
+    trading_cost: Annotated[Number, Field(description="that the run's own trades took")]
+
+
 class AttributionEntry(FileModel):
     """Where the realised return came from, in growth and in money. It forecasts nothing."""
 
@@ -121,6 +130,7 @@ class AttributionEntry(FileModel):
     modelled_excess_growth: Number
     realised_dispersion: Number
     realised_tracking_error: Number
+    pooling: PoolingEntry
 
 
 class StopEntry(FileModel):

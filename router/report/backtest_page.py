@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from router.backtest import Result
-from router.backtest.attribution import attribution_of
+from router.backtest.attribution import attribution_of, pooling_of
 from router.documents.backtest_models import SweepEntry
+from router.fixed_point import BPS
 from router.report.backtest_bars import (
     RETURN_PARTS,
     attribution_figure,
@@ -64,7 +65,7 @@ def backtest_page(results: Sequence[Result], source: str, sweep: SweepEntry | No
             paragraph("After each row's trade. Dashed: targets. Dotted: where the policy trades.", "small"),
         ),
         section("Costs", cost_figure(results), costs(results)),
-        _attribution(attributed),
+        _attribution(results, attributed),
         *_sweep(sweep),
         section("Trades", *(trades(result) for result in results)),
     )
@@ -88,7 +89,7 @@ def _thinning(results: Sequence[Result]) -> Iterator[Html]:
         yield paragraph(f"Lines show every {-(-rows // MOST_POINTS)}th of {rows:,} rows.", "small")
 
 
-def _attribution(attributed: Mapping[str, Attribution]) -> Html:
+def _attribution(results: Sequence[Result], attributed: Mapping[str, Attribution]) -> Html:
     header = ("policy", *RETURN_PARTS.values(), "total, numeraire")
     rows = [
         (name, *(money(getattr(each.money, part)) for part in RETURN_PARTS), money(each.money.total))
@@ -105,6 +106,22 @@ def _attribution(attributed: Mapping[str, Attribution]) -> Html:
             f"sum to the whole. {NO_FORECAST}",
             "small",
         ),
+        _pooling(results, attributed),
+        paragraph(
+            "Beside it, a pool that keeps the targets, with blocks of 12 seconds: what arbitrageurs would "
+            "have taken of it at the fee above and at none. What others would have paid it is not counted.",
+            "small",
+        ),
+    )
+
+
+def _pooling(results: Sequence[Result], attributed: Mapping[str, Attribution]) -> Html:
+    found = {each.policy: pooling_of(each, attributed[each.policy]) for each in results}
+    header = ("policy", "trading, bp a year", "pool, bp a year", "pool without fee, bp a year")
+    parts = ("trading_cost", "loss_to_arbitrageurs", "loss_without_fee")
+    return table(
+        header,
+        [(name, *(f"{getattr(each, part) * BPS:,.2f}" for part in parts)) for name, each in found.items()],
     )
 
 

@@ -27,6 +27,8 @@ from router.errors import InputError
 from router.strategy.attribution import Attribution, excess_growth_rate
 
 SECONDS_PER_YEAR = 365.25 * 86_400
+BLOCK_SECONDS = 12.0
+"""Between two blocks of Ethereum."""
 ZETA_HALF = -1.4603545088095868
 """Riemann's zeta at 1/2."""
 SPREAD_WEIGHT = sqrt(2 * pi) / abs(ZETA_HALF)
@@ -34,28 +36,18 @@ SPREAD_WEIGHT = sqrt(2 * pi) / abs(ZETA_HALF)
 
 @dataclass(frozen=True, slots=True)
 class PoolingAttribution:
-    """Both ways of keeping weights over one past window, in shares of value per year.
+    """Both ways of keeping weights over one past window, in shares of value per year. What trades for other
+    reasons would have paid to the pool is not counted.
 
     Attributes:
         loss_without_fee: to arbitrageurs, were the pool free and time continuous.
         loss_to_arbitrageurs: net of the fees that they pay.
-        fees_from_others: that trades for other reasons paid to the pool.
         trading_cost: fees, impact, gas and premiums that the owner's own trades took.
     """
 
     loss_without_fee: float
     loss_to_arbitrageurs: float
-    fees_from_others: float
     trading_cost: float
-
-    @property
-    def pooled_cost(self) -> float:
-        return self.loss_to_arbitrageurs - self.fees_from_others
-
-    @property
-    def saved_by_pooling(self) -> float:
-        """Negative where trading was the cheaper way."""
-        return self.trading_cost - self.pooled_cost
 
 
 def loss_to_arbitrageurs(weights: ArrayLike, covariance: ArrayLike, value: float = 1.0) -> float:
@@ -119,8 +111,7 @@ def compare_pooling(
     traded: Attribution,
     *,
     fee: float,
-    block_seconds: float,
-    other_volume: float = 0.0,
+    block_seconds: float = BLOCK_SECONDS,
 ) -> PoolingAttribution:
     """Letting a pool keep the weights against trading, over the window that `traded` is about.
 
@@ -128,13 +119,9 @@ def compare_pooling(
         weights: (n,) of the pool, those the portfolio was kept at.
         covariance: annual, (n, n), of log returns in the same window.
         fee: of the pool, a share of the amount in.
-        other_volume: what others traded in such a pool for reasons of their own, per year and unit of value.
     """
-    if not other_volume >= 0:
-        raise InputError(f"should not be negative, is {other_volume}", path="other_volume")
     return PoolingAttribution(
         loss_without_fee=loss_to_arbitrageurs(weights, covariance),
         loss_to_arbitrageurs=loss_behind_fee(weights, covariance, fee, block_seconds),
-        fees_from_others=fee * other_volume,
         trading_cost=traded.growth.trading_cost / traded.years,
     )

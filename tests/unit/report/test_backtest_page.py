@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from router.backtest import Costs, Prices, compare
-from router.backtest.attribution import attribution_of
+from router.backtest.attribution import attribution_of, pooling_of
 from router.documents.backtest_file import metrics_entry
 from router.documents.backtest_models import PointEntry, SweepEntry
 from router.report import backtest_figures, backtest_tables
@@ -99,6 +99,14 @@ def test_attribution_parts_sum_to_the_growth() -> None:
         found = attribution_of(result)
         assert shown == pytest.approx(np.log(result.final / 1e6) / found.years * 1e4)
         assert found.money.total == pytest.approx(result.final - 1e6)
+
+
+def test_pools_stand_beside_what_trading_took() -> None:
+    (shown,) = [table for table in PAGE.tables if table[0][2:3] == ["pool, bp a year"]]
+    for row, result in zip(shown[1:], RESULTS, strict=True):
+        found = pooling_of(result, attribution_of(result))
+        expected = (found.trading_cost, found.loss_to_arbitrageurs, found.loss_without_fee)
+        assert row == [result.policy, *(f"{share * 1e4:,.2f}" for share in expected)]
 
 
 def test_page_says_that_it_forecasts_nothing() -> None:
