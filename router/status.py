@@ -34,10 +34,17 @@ from router.strategy.journal import Accepted, Ending, Record, end, tick
 from router.strategy.machine import next_due
 from router.strategy.observation import Observation
 from router.strategy.state import TriggerState
+from router.strategy.trade_program import can_weigh
 from router.strategy.triggers import TriggerSpec
 from router.strategy.weighing import Weighing
 from router.tokens import Address, format_amount
-from router.trigger_journal import TriggerJournal, accepted_prices, open_journal, solver_here
+from router.trigger_journal import (
+    TriggerJournal,
+    accepted_prices,
+    account_of,
+    open_journal,
+    solver_here,
+)
 from router.waiting import timing_told
 
 _WEIGHT_DECIMALS = 18
@@ -49,7 +56,8 @@ class Standing:
 
     Attributes:
         record: the tick of its trigger.
-        advice: None where the owner has not said what drift costs, or where a trade is due whatever it costs.
+        advice: None where the owner has not said what drift costs, the libraries to weigh it with are not
+            installed, or a trade is due whatever it costs.
     """
 
     valuation: Valuation
@@ -65,12 +73,12 @@ class Standing:
     def judgement(self) -> Judgement | None:
         return None if self.advice is None else self.advice.judgement
 
-    def accepted(self, overruled: Sequence[BrokenMarket]) -> Standing:
-        """The same with its prices in the record: later looks are held to them."""
+    def accepted(self, overruled: Sequence[BrokenMarket], account: str) -> Standing:
+        """The same with its account and prices in the record: later looks are held to them."""
         texts = self.valuation.price_texts
         prices = tuple(float(texts[token]) for token in self.valuation.tokens)
         found = Accepted(self.valuation.snapshot.numeraire, prices, described(overruled))
-        return replace(self, record=replace(self.record, accepted=found))
+        return replace(self, record=replace(self.record, accepted=found, account=account))
 
     @property
     def trades(self) -> bool:
@@ -109,12 +117,13 @@ def look(
 
     Raises:
         InputError: nothing of value is held, a token has no price, or no volatility though one is needed, or
-            the journal can't be read.
+            the journal can't be read or is another account's.
         GuardRefused: another process has the journal open, or the disk does not take it.
         BrokenMarket: prices that no look with a journal can rest on.
     """
     if journal is not None:
-        with open_journal(journal) as opened:
+        account = account_of(snapshot.chain_id, portfolio.owner)
+        with open_journal(journal, account) as opened:
             overruled = check_market(
                 snapshot,
                 portfolio,
@@ -125,7 +134,7 @@ def look(
             )
             _decline_what_does_not_pay(opened)  # a look before may have been interrupted here
             standing = look(snapshot, portfolio, spec, discipline=discipline, state=opened.state, now=now)
-            standing = standing.accepted(overruled)
+            standing = standing.accepted(overruled, account)
             opened.add(standing.record)
             _decline_what_does_not_pay(opened)
         return standing
@@ -133,7 +142,7 @@ def look(
     valuation.check()
     taken = datetime.fromtimestamp(snapshot.timestamp, UTC)
     weights = valuation.weights(valuation.tradable)
-    advice = None if discipline is None else advise(snapshot, portfolio, discipline)
+    advice = None if discipline is None or not can_weigh() else advise(snapshot, portfolio, discipline)
     covariance = None
     if discipline is not None:
         covariance = discipline.covariance(valuation.tokens, snapshot.numeraire)

@@ -134,12 +134,21 @@ class TriggerJournal:
         self._lines.append(len(text))
 
 
+def account_of(chain_id: int, owner: Address) -> str:
+    """The CAIP-10 name of an account."""
+    return f"eip155:{chain_id}:{owner}"
+
+
 @contextmanager
-def open_journal(path: Path) -> Iterator[TriggerJournal]:
+def open_journal(path: Path, account: str | None = None) -> Iterator[TriggerJournal]:
     """Opens, or begins, a journal.
 
+    Args:
+        account: whose journal it has to be; None takes anybody's.
+
     Raises:
-        InputError: it can't be opened, or a line is not what was written; names file and line.
+        InputError: it can't be opened, is another account's, or a line is not what was written; names file
+            and line.
         GuardRefused: another process has it open.
     """
     try:
@@ -155,7 +164,9 @@ def open_journal(path: Path) -> Iterator[TriggerJournal]:
             raise InputError(f"cannot be locked: {error.strerror or error}", path=path.name) from None
         if not os.fstat(handle).st_size:
             _sync_folder(path)
-        yield TriggerJournal(file, path.name)
+        opened = TriggerJournal(file, path.name)
+        _require_account(opened.lines, account, path.name)
+        yield opened
 
 
 def replay_journal(path: Path) -> Iterator[Finding]:
@@ -183,17 +194,20 @@ def replay_journal(path: Path) -> Iterator[Finding]:
         raise InputError(NO_LOOK, path=path.name)
 
 
-def read_accepted(path: Path, numeraire: Address, tokens: Collection[Address]) -> dict[Address, PriceReading]:
+def read_accepted(
+    path: Path, numeraire: Address, tokens: Collection[Address], account: str | None = None
+) -> dict[Address, PriceReading]:
     """The prices that the looks of a journal rest on, without opening it for writing; see `accepted_prices`.
 
     Raises:
-        InputError: no such file, one without a look, or a line is not what was written.
+        InputError: no such file, one without a look, or as `open_journal`.
     """
     if not path.is_file():
         raise InputError("no such file; `status --journal` begins it", path=path.name)
     with path.open("rb") as file:
         if not (lines := _Lines(file.fileno(), path.name)):
             raise InputError(NO_LOOK, path=path.name)
+        _require_account(lines, account, path.name)
         return accepted_prices(lines, numeraire, tokens)
 
 
@@ -241,6 +255,15 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "missing"
+
+
+def _require_account(lines: Sequence[Line], account: str | None, name: str) -> None:
+    """States of two portfolios in one journal would end each other's rebalances."""
+    if account is None:
+        return
+    found = next((line.account for line in reversed(lines) if isinstance(line, Record)), None)
+    if found not in (None, account):
+        raise InputError(f"is the journal of {found}, not of {account}", path=name)
 
 
 def _numbered(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

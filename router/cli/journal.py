@@ -21,13 +21,13 @@ from router.trigger_journal import NO_LOOK, Finding, open_journal, replay_journa
 
 
 @contextmanager
-def ending(journal: Path | None) -> Iterator[None]:
-    """Writes into a trigger's journal how the block ended; what a node's failure leaves open stays in
-    flight."""
+def ending(journal: Path | None, account: str) -> Iterator[None]:
+    """Writes into the journal of an account's trigger how the block ended; what a node's failure leaves open
+    stays in flight."""
     if journal is None:
         yield
         return
-    with open_journal(journal) as opened:
+    with open_journal(journal, account) as opened:
         if opened.state is None:
             raise InputError(NO_LOOK, path=journal.name)
         try:

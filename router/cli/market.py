@@ -128,7 +128,6 @@ def status_command(
     discipline = file.discipline(market, now)
     if discipline is not None and not can_weigh():
         say("note: whether a trade pays is not told: pip install 'atomic-rebalance[strategy]'", markup=False)
-        discipline = None
     from router.status import look, status_file  # with the planner's numerics, which take long to load
 
     with machine_code():

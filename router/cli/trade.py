@@ -48,7 +48,7 @@ from router.rebalancer import (
     simulation_report,
 )
 from router.strategy.journal import Ending
-from router.trigger_journal import read_accepted
+from router.trigger_journal import account_of, read_accepted
 
 OUT = click.Path(dir_okay=False, path_type=Path)
 
@@ -109,8 +109,10 @@ def plan_command(
     from router.planner.compose import DEADLINE_SECONDS  # with its numerics, which take long to load
     from router.planner.valuation import Valuation
 
-    tokens = Valuation(market, resolved).tokens
-
+    last_accepted = None
+    if journal is not None:
+        account = account_of(market.chain_id, resolved.owner)
+        last_accepted = read_accepted(journal, market.numeraire, Valuation(market, resolved).tokens, account)
     with machine_code(), _proving(prove) as proving, failing(journal, now):
         plan = make_plan(
             market,
@@ -119,7 +121,7 @@ def plan_command(
             deadline=int(now.timestamp()) + DEADLINE_SECONDS,
             prove=proving,
             discipline=None if anyway else file.discipline(market, now),
-            last_accepted=None if journal is None else read_accepted(journal, market.numeraire, tokens),
+            last_accepted=last_accepted,
             trade_broken_market=trade_broken_market,
         )
     payload = find_payload(plan)
@@ -245,7 +247,7 @@ def send_command(
         if not yes:
             show_simulation(simulation_report(chain, plan, simulation), tokens)
             click.confirm(f"Send from {plan.owner} on chain {plan.chain_id}?", abort=True, err=True)
-        with ending(journal):
+        with ending(journal, account_of(plan.chain_id, plan.owner)):
             sent = send_plan(chain, signer, plan, simulation, options, progress=say)
     report = receipt_report(chain, plan, sent)
     if as_json:

@@ -97,11 +97,15 @@ class Record(_Line):
     Attributes:
         weighing: None where no trade was weighed.
         accepted: None where nobody held the prices to anything.
+        account: whose portfolio it is, by its CAIP-10 name; None where nobody said.
     """
 
-    SCHEMA: ClassVar[str] = "rebalance-trigger-record/2"
+    SCHEMA: ClassVar[str] = "rebalance-trigger-record/3"
     EARLIER: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
-        {"rebalance-trigger-record/1": {"weighing": None, "accepted": None}}
+        {
+            "rebalance-trigger-record/2": {"account": None},
+            "rebalance-trigger-record/1": {"weighing": None, "accepted": None, "account": None},
+        }
     )
 
     spec: TriggerSpec
@@ -112,6 +116,7 @@ class Record(_Line):
     after: TriggerState
     weighing: Weighing | None = None
     accepted: Accepted | None = None
+    account: str | None = None
 
     def __post_init__(self) -> None:
         if self.accepted is not None and len(self.accepted.prices) != len(self.observation.assets):

@@ -128,6 +128,15 @@ def test_a_least_trade_is_asked_of_the_trade_that_is_decided_on() -> None:
     assert short.record.observation.trade == pytest.approx(-float(changes[changes < 0].sum()) * 1e5)
 
 
+def test_a_tracking_error_is_told_where_no_trade_can_be_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.status.can_weigh", lambda: False)
+    band = TriggerSpec(Threshold(DriftKind.TRACKING_ERROR, 0.05))
+    standing = look(market(), owner(), band, discipline=CAREFUL)
+    assert standing.record.decision.fires
+    assert (standing.advice, standing.record.weighing) == (None, None)
+    assert standing.drift.of(DriftKind.TRACKING_ERROR) > 0.05
+
+
 def test_a_look_replays_from_its_record_and_goes_on_from_its_state() -> None:
     first: Standing = look(market(), owner(), BAND, discipline=CAREFUL)
     record = Record.of_text(first.record.to_text())
@@ -252,6 +261,19 @@ def test_without_a_journal_it_is_said_that_there_is_nothing_to_compare_with(tmp_
     said = "no journal, so prices are not held to those of an earlier look"
     assert said in status_file(look(market(), owner(), BAND)).notes
     assert said not in status_file(look(market(), owner(), BAND, journal=tmp_path / "j.jsonl")).notes
+
+
+def test_the_journal_of_another_portfolio_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "trigger.jsonl"
+    look(market(), owner(), BAND, journal=path)
+    before = path.read_bytes()
+    other = replace(owner(), owner="0x" + "1e" * 20)
+    told = r"trigger\.jsonl: is the journal of eip155:1:0x0e\w+, not of eip155:1:0x1e\w+"
+    with pytest.raises(InputError, match=told):
+        look(market(), other, BAND, journal=path)
+    with pytest.raises(InputError, match=r"not of eip155:10:0x0e"):
+        look(replace(market(), chain_id=10), owner(), BAND, journal=path)
+    assert path.read_bytes() == before
 
 
 def test_a_look_with_a_journal_needs_prices_that_the_guards_pass(tmp_path: Path) -> None:

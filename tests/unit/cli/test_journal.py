@@ -80,3 +80,10 @@ def test_a_plan_that_nothing_can_send_has_failed(
 def test_a_plan_that_can_be_sent_leaves_it_in_flight(tmp_path: Path, flags: list[str]) -> None:
     assert run(["plan", *flags, "--json"]) == 0
     assert ends(tmp_path) == []
+
+
+def test_a_plan_of_another_portfolio_ends_nothing(tmp_path: Path, flags: list[str]) -> None:
+    portfolio = tmp_path / "portfolio.json"
+    portfolio.write_text(portfolio.read_text().replace(markets.OWNER, "0x" + "1e" * 20))
+    assert run(["plan", *flags, "--json"]) == 2
+    assert ends(tmp_path) == []

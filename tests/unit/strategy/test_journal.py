@@ -73,7 +73,7 @@ def test_record_of_impossible_values_is_refused_with_its_place():
     ("old", "new", "says"),
     [
         ('"cooldown"', '"fired"', "digest: is"),
-        (Record.SCHEMA, "rebalance-trigger-record/3", "schema: should be"),
+        (Record.SCHEMA, "rebalance-trigger-record/4", "schema: should be"),
         ('"schema"', '"scheme"', "record: should hold schema, digest and record"),
         ("{", "", "record: is no JSON"),
     ],
@@ -99,13 +99,14 @@ def test_text_that_is_no_record_is_refused(text, says):
         Record.of_text(text)
 
 
-def test_lines_of_the_version_before_still_replay():
+@pytest.mark.parametrize(("version", "lacks"), [(1, ("weighing", "accepted", "account")), (2, ("account",))])
+def test_lines_of_earlier_versions_still_replay(version, lacks):
     document = json.loads(tick(SPEC, STATE, seen(0.25), at(1)).to_text())
-    for name in ("weighing", "accepted"):
+    for name in lacks:
         assert document["record"].pop(name) is None
-    document |= {"schema": "rebalance-trigger-record/1", "digest": digest_of(document["record"])}
+    document |= {"schema": f"rebalance-trigger-record/{version}", "digest": digest_of(document["record"])}
     record = Record.of_text(json.dumps(document))
-    assert (record.weighing, record.accepted) == (None, None)
+    assert (record.weighing, record.accepted, record.account) == (None, None, None)
     assert replay(record).differences == ()
     document["record"]["decision"]["attempt"] = "5"
     with pytest.raises(InputError, match="digest: is"):
