@@ -10,6 +10,7 @@ from router.documents.discipline_models import DisciplineModel, ForecastTable
 from router.documents.located import within
 from router.documents.named_tokens import NamedTokens
 from router.errors import InputError
+from router.strategy.covariance import MOST_VOLATILE
 from router.strategy.discipline import Discipline, Past
 from router.tokens import Address
 
@@ -24,10 +25,16 @@ def discipline_of(model: DisciplineModel, names: NamedTokens, folder: Path, now:
         now: the market's time, for a forecast.
 
     Raises:
-        InputError: an unknown token, one under two names, a correlation that no two tokens can have, or
-            prices that nothing can be forecast from.
+        InputError: an unknown token, one under two names, a volatility that reads like percent, a correlation
+            that no two tokens can have, or prices that nothing can be forecast from.
         OutdatedPrices: a forecast's prices that are too old.
     """
+    for key, text in model.volatility.items():
+        if float(text) > MOST_VOLATILE:
+            raise InputError(
+                f"should be at most {MOST_VOLATILE:g}, is {text}: 0.6 is 60 % a year",
+                path=names.at("discipline", "volatility", key),
+            )
     notes: tuple[str, ...] = ()
     past = None
     if model.forecast is not None:

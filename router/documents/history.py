@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+
 from router.backtest import Prices, load_prices
 from router.documents.extra import strategy_extra
-from router.documents.price_models import PricesTable
+from router.documents.price_models import LEAST_RETURNS, PricesTable
 from router.errors import InputError, InsufficientHistory, OutdatedPrices
-
-LEAST_RETURNS = 30
-"""Below it nothing is estimated that moves money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,8 @@ def read_history(table: PricesTable, folder: Path, now: datetime) -> History:
         now: the market's time; a row that is later is not known yet.
 
     Raises:
-        OutdatedPrices: the newest row is older than the table allows.
+        OutdatedPrices: the newest row is older than the table allows; or the last change of a price, where it
+            never stood still for as many rows before: the feed ended, and the rows since were filled.
         InsufficientHistory: too few rows by then.
         InputError: no such file or column, faulty prices, or a library that is not installed.
     """
@@ -86,7 +86,22 @@ def read_history(table: PricesTable, folder: Path, now: datetime) -> History:
             f"max_age_days allows {table.max_age_days}",
             path="prices",
         )
+    _refuse_stopped(prices, path.name, now, table.max_age_days)
     return History(prices, path.name, digest)
+
+
+def _refuse_stopped(prices: Prices, name: str, now: datetime, max_age_days: str) -> None:
+    for asset, values in zip(prices.assets, prices.values.T, strict=True):
+        starts = np.flatnonzero(np.diff(values, prepend=0.0))
+        rows = np.diff(starts, append=len(values))
+        since = prices.at(int(starts[-1]))
+        days = (now - since) / timedelta(days=1)
+        if len(rows) > 1 and rows[-1] > rows[:-1].max() and days > float(max_age_days):
+            raise OutdatedPrices(
+                f"{name} has one price of {asset} since {since:%Y-%m-%d %H:%M}Z, for longer than ever before "
+                f"and {days:.1f} days before the market's time; max_age_days allows {max_age_days}",
+                path=f"columns.{asset}",
+            )
 
 
 def _digest(path: Path) -> str:

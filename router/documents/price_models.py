@@ -12,6 +12,10 @@ DEFAULT_MAX_AGE_DAYS = "3"
 """Daily rows are dated by their start, and written a day later: two days old is usual, and four is not."""
 
 
+LEAST_RETURNS = 30
+"""Below it nothing is estimated that moves money."""
+
+
 class PricesTable(FileModel):
     """A price file, and which of its columns are whose; flags of the same names say the same."""
 

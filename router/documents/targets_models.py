@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag
 
 from router.documents.backtest_models import PricesEntry
 from router.documents.fields import Count, DecimalText, FileModel, Number, PositiveText, SignedText
-from router.documents.price_models import PricesTable
+from router.documents.price_models import LEAST_RETURNS, PricesTable
 
 
 def _shape(value: Any) -> str:
@@ -60,6 +60,11 @@ class RuleModel(FileModel):
 
 class TargetRuleTable(PricesTable, RuleModel):
     """A rule in place of fixed targets; computed when the portfolio is read."""
+
+    covariance_rows: Annotated[
+        int,
+        Field(strict=True, ge=LEAST_RETURNS, description="newest rows that it is from; a forecast uses all"),
+    ] = 365
 
 
 class WeightEntry(FileModel):

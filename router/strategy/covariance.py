@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 DAYS: Final = 365.0
 """Periods in a year of daily returns: these markets never close."""
 
+MOST_VOLATILE: Final = 10.0
+"""Annual volatility, a share of 1, above which what is typed is taken for percent."""
+
 LEAST_EIGENVALUE: Final = 1e-8
 """Of a correlation matrix, a share of its average: below it, two assets are one and weights are noise."""
 

@@ -103,7 +103,7 @@ class GuardRails:
         step: most that one weight moves in one update, in points of the portfolio; None for no limit.
 
     Raises:
-        InputError: a floor below 0, a cap above 1, a step of 0 or less.
+        InputError: a floor below 0, a cap above 1, a step of 0 or less, or above 1.
         InfeasibleWeights: a floor above its cap; by asset, floors that sum to more than 1 or caps to less.
         NotFinite: NaN or infinity.
     """
@@ -119,8 +119,8 @@ class GuardRails:
             raise InputError(f"should be at least 0, is {floor.min():.9g}", path="floor")
         if (cap > 1).any():
             raise InputError(f"should be at most 1, is {cap.max():.9g}", path="cap")
-        if self.step is not None and not (np.isfinite(self.step) and self.step > 0):
-            raise InputError(f"should be above 0, is {self.step}", path="step")
+        if self.step is not None and not 0 < self.step <= 1:
+            raise InputError(f"should be above 0 and at most 1, is {self.step}", path="step")
         sizes = {values.size for values in (floor, cap) if values.size > 1}
         if len(sizes) > 1:
             raise InputError(f"{floor.size} floors, {cap.size} caps", path="floor")

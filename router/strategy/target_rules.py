@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from router.errors import InputError, nearest
 from router.fixed_point import apportioned
-from router.strategy.covariance import check_definite, check_returns
+from router.strategy.covariance import MOST_VOLATILE, check_definite, check_returns
 from router.strategy.guards import GuardRails, check_weights, finite, project
 from router.strategy.targets import RISK_RULES, equal, market_cap, minimum_variance
 from router.strategy.tilts import mean_reversion, momentum, tilted, volatility_targeted
@@ -75,6 +75,11 @@ class TargetRule:
                 )
         if not 0 <= self.cash_weight <= 1:
             raise InputError(f"should be from 0 to 1, is {self.cash_weight:g}", path="cash_weight")
+        if self.volatility is not None and self.volatility > MOST_VOLATILE:
+            raise InputError(
+                f"should be at most {MOST_VOLATILE:g}, is {self.volatility:g}: 0.3 is 30 % a year",
+                path="volatility",
+            )
         takes = set(_TAKES.get(self.name, ()))
         if "market_cap" in (self.name, self.base):
             takes.add("capitals")

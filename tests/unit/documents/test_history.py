@@ -76,6 +76,33 @@ def test_a_fault_after_the_market_s_time_refuses_nothing(tmp_path: Path) -> None
     assert refused(tmp_path, prices="faulty.csv").path == "prices"
 
 
+@pytest.mark.parametrize("repair", [True, False])
+def test_a_feed_that_stopped_is_outdated_whoever_filled_the_rows_since(tmp_path: Path, repair: bool) -> None:
+    path = price_file(tmp_path / "stopped.csv", ROWS)
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+
+    def stopped(rows: int) -> dict[str, Any]:
+        """The last known price of ETH is so many rows before the last."""
+        filled = "" if repair else lines[-1 - rows][1]
+        ends = [[day, filled, bitcoin] for day, _, bitcoin in lines[-rows:]]
+        path.write_text("\n".join(map(",".join, [*lines[:-rows], *ends])))
+        return {"prices": "stopped.csv", "repair": repair}
+
+    assert len(history(tmp_path, **stopped(3)).prices) == ROWS
+    error = refused(tmp_path, **stopped(4))
+    assert (type(error).__name__, error.path) == ("OutdatedPrices", "columns.WETH")
+    assert "one price of WETH since 2023-02-25 00:00Z, for longer than ever before and 4.0 days" in str(error)
+    assert len(history(tmp_path, max_age_days="4", **stopped(4)).prices) == ROWS
+
+
+def test_a_price_that_is_pegged_or_often_stands_still_is_no_feed_that_stopped(tmp_path: Path) -> None:
+    path = price_file(tmp_path / "pegged.csv", ROWS)
+    days = [line.split(",")[0] for line in path.read_text().splitlines()[1:]]
+    rows = [f"{day},1,{1 if place % 20 else 1.0001}" for place, day in enumerate(days)]
+    path.write_text("\n".join(["date,ETH_close,BTC_close", *rows]))
+    assert len(history(tmp_path, prices="pegged.csv").prices) == ROWS
+
+
 @pytest.mark.parametrize(
     ("more", "path", "message", "nearest"),
     [

@@ -200,7 +200,14 @@ def test_a_file_without_holdings_takes_its_present_weights_from_balances(folder:
         ((RULE, "floor = 0.6"), "target_rule.floor", "sum to 1.2", None),
         ((RULE, "max_step = 0"), "target_rule.max_step", "more than zero", None),
         ((RULE, "window = 30"), "target_rule.window", "does nothing under inverse_volatility", None),
-        ((RULE, 'covariance = "sample"\ncovariance_rows = 2'), "target_rule.prices", "has 2 rows", None),
+        ((RULE, "covariance_rows = 29"), "target_rule.covariance_rows", "equal to 30", None),
+        ((RULE, "max_step = 10"), "target_rule.max_step", "at most 1, is 10", None),
+        (
+            (RULE.replace("inverse_volatility", "volatility_target"), "volatility = 30"),
+            "target_rule.volatility",
+            "at most 10, is 30: 0.3 is 30 % a year",
+            None,
+        ),
         ((RULE.replace(COLUMNS, "{}"),), "target_rule.columns", "at least 1", None),
         (("[rules.DAI]", 'trade = "none"', RULE, "cash_weight = 2"), "portfolio.toml", "parsed", None),
     ],
@@ -263,6 +270,12 @@ def test_a_token_without_prices_keeps_the_volatility_that_is_given(folder: Path)
         (("[discipline]",), "discipline.volatility", "is missing", None),
         ((FORECAST, "horizon_day = 7"), "discipline.forecast.horizon_day", "unknown key", "horizon_days"),
         ((FORECAST.replace("ewma", "emwa"),), "discipline.forecast.model", "no model 'emwa'", "ewma"),
+        (
+            ("[discipline]", "[discipline.volatility]", "WETH = 60"),
+            "discipline.volatility.WETH",
+            "at most 10, is 60: 0.6 is 60 % a year",
+            None,
+        ),
         ((FORECAST, "horizon_days = 0.2"), "discipline.forecast.horizon_days", "should be from 1", None),
         (
             (FORECAST.replace("ETH_close", "ETH_clos"),),

@@ -138,6 +138,7 @@ def test_floors_by_asset_are_refused_when_they_are_written() -> None:
         {"cap": 1.1},
         {"step": 0.0},
         {"step": np.nan},
+        {"step": 5.0},
         {"floor": np.zeros(2), "cap": np.ones(3)},
     ],
 )
