@@ -91,6 +91,7 @@ class Advice:
             net_value=decision.money["net"],
             drift=decision.drift,
             break_even_drift=self._break_even,
+            choice_gap_bps=decision.gap * BPS,
         )
 
     @property

@@ -141,6 +141,7 @@ class Judgement:
         break_even_drift: the drift, in the same direction, at which a trade nets nothing; None where no
             drift pays.
         measured: costs are those of the plan, and no estimate from cost curves.
+        choice_gap_bps: by which no other choice of assets nets more, by cost curves; 0 where that is proven.
     """
 
     trade: bool
@@ -160,6 +161,7 @@ class Judgement:
     drift: float
     break_even_drift: float | None
     measured: bool = False
+    choice_gap_bps: float = 0.0
 
     @property
     def cost_bps(self) -> float:

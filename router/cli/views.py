@@ -185,9 +185,11 @@ def show_judgement(judgement: Judgement, tokens: Tokens, value: float) -> None:
         ["", "numeraire", "bp of value"],
         [(name, f"{bps / BPS * value + 0.0:+,.2f}", f"{bps + 0.0:+.2f}") for name, bps in rows],
     )
-    if judgement.traded:
+    if judgement.trade:
         names = ", ".join(str(tokens[token]) for token in judgement.traded)
         say(f"aim: {judgement.aim}, by trading {names}", markup=False)
+    if judgement.choice_gap_bps:
+        say(f"trading other assets would net at most {judgement.choice_gap_bps:.2g} bp more", markup=False)
 
 
 def show_simulation(report: SimulationFile, tokens: Tokens) -> None:

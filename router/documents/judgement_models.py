@@ -35,3 +35,6 @@ class JudgementEntry(FileModel):
     measured: Annotated[
         bool, Field(description="costs are those of the plan, and no estimate from cost curves")
     ] = False
+    choice_gap_bps: Annotated[
+        Number, Field(description="by which no other choice of assets nets more; 0 where that is proven")
+    ] = 0.0

@@ -30,6 +30,8 @@ def judgement_part(judgement: Judgement, view: View) -> Iterator[Html]:
     drift = f"Largest drift {percent(judgement.drift)}"
     if judgement.break_even_drift is not None:
         drift += f"; a trade pays beyond {percent(judgement.break_even_drift)} in this direction"
+    if judgement.choice_gap_bps:
+        drift += f". Trading other assets would net at most {judgement.choice_gap_bps:.2g} bp more"
     costs = "the plan's own" if judgement.measured else "read from the pools' cost curves"
     yield paragraph(
         f"{judgement.explanation}. {drift}. Lands at: {judgement.aim}, by trading {names}. Over "

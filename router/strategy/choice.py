@@ -1,9 +1,9 @@
 """Which assets to trade at all, where each costs gas of its own.
 
-Assets whose gas is more than what their absence loses are left out. Where few have gas of their own the rest
-is branch and bound over convex programs: each trade, with all gas it takes, is a candidate, and its cost
-without the gas of undecided assets, but with the lesser of that gas and what their absence loses, a bound for
-every choice among them.
+Branch and bound over convex programs. Every choice among assets that are still open is bounded by the program
+with the convex hull of their gas (`relaxed_trade`). Each such program proposes which to trade; of those the
+ones whose gas is more than what their absence loses are left out, half of them at a time. The search ends
+where nothing better is left, or with the programs that its time allows: the gap is what it did not rule out.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 from itertools import count
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
 
-from router.errors import InfeasibleWeights
+from router.errors import InfeasibleWeights, Unsolved
 from router.strategy.costs import Floats
 from router.strategy.trade_problem import TradeProblem
-from router.strategy.trade_program import cheapest_trade
+from router.strategy.trade_program import cheapest_trade, relaxed_trade, separable
 
-MOST_SEARCHED = 8
-"""Assets with gas of their own among which the choice is searched; of more, only those that lose are left
-out, which takes a few programs."""
-MOST_PROGRAMS = 100
-"""Solved in one search."""
-INEXACT = 1e-5
-"""Of the largest drift: how far a program's trade may be from the best one, where its precision is least."""
-LEAST_GAIN = 1e-12
+WORK = 360_000
+"""Of one search: programs x assets2 x (lines of their costs + 4 for each asset). Eight assets are proven
+nearly always; twenty stay below 20 ms."""
+FEWEST_PROGRAMS = 5
+LEAST_GAIN = 1e-10
 """Share of net asset value below which one choice is no better than another."""
+WORTH = 0.25
+"""Share of the size at which gas counts in full: smaller trades of a node beyond the first are not tried."""
 
 Flags = npt.NDArray[np.bool_]
 
@@ -39,11 +39,12 @@ class Choice:
 
     Attributes:
         trade: (assets,) changes of weights; all 0 where no trade pays its own fees.
-        proven: whether no other choice of assets is better.
+        gap: share of net asset value, by which no other choice is better than this trade or, where no limit
+            makes one due, than none; 0 where that is proven to be the best.
     """
 
     trade: Floats
-    proven: bool = True
+    gap: float = 0.0
 
 
 def best_choice(problem: TradeProblem) -> Choice:
@@ -53,13 +54,9 @@ def best_choice(problem: TradeProblem) -> Choice:
         InfeasibleWeights: no trade keeps the limits within the depth there is.
         Unsolved: a program without an answer.
     """
-    first = cheapest_trade(problem)
-    if not (problem.legs > 0)[first != 0].any():
-        return Choice(first)
-    best = _without_losers(problem, first)
-    if np.count_nonzero(problem.legs) > MOST_SEARCHED:
-        return Choice(best, proven=False)
-    return _search(problem, first, best)
+    if not problem.legs.any():
+        return Choice(cheapest_trade(problem))
+    return _Search(problem).result()
 
 
 def total_cost(problem: TradeProblem, trade: Floats) -> float:
@@ -68,26 +65,104 @@ def total_cost(problem: TradeProblem, trade: Floats) -> float:
     return left + problem.cost.variable(trade) + float(problem.legs[trade != 0].sum())
 
 
-def _without_losers(problem: TradeProblem, trade: Floats) -> Floats:
-    """The best trade met while assets whose gas is more than what their absence loses are left out, half of
-    them at a time."""
-    best, least = trade, total_cost(problem, trade)
-    kept = np.ones(len(trade), dtype=np.bool_)
-    while True:
-        short = np.where((trade != 0) & (problem.legs > 0), problem.legs - _losses(problem, trade), -np.inf)
-        losers = int((short > 0).sum())
-        if not losers:
-            return best
-        kept[np.argsort(-short, kind="stable")[: (losers + 1) // 2]] = False
+class _Search:
+    """Best first; a node is (bound, order, assets ruled in, assets ruled out, its program's trade)."""
+
+    def __init__(self, problem: TradeProblem) -> None:
+        assets, lines = len(problem.weights), len(problem.cost.lines.asset)
+        self.problem = problem
+        self.curvature = separable(problem.pull)
+        self.left = max(WORK // (assets**2 * (lines + 4 * assets)), FEWEST_PROGRAMS)
+        self.trade, self.least = np.zeros(assets), inf
+        self.idle = inf if problem.broken else problem.drift_cost(problem.weights) - problem.cost.fixed
+        self.tried: set[bytes] = set()
+        self.heap: list[tuple[float, int, Flags, Flags, Floats]] = []
+        self.order = count()
+        self.unsolved = inf
+
+    @property
+    def best(self) -> float:
+        return min(self.least, self.idle)
+
+    def result(self) -> Choice:
+        nobody, everybody = np.zeros(len(self.trade), np.bool_), np.ones(len(self.trade), np.bool_)
+        self._bound(nobody, nobody, 0.0, worth=0.0)
+        if not self.trade.any():
+            self._try(everybody)
+        while self.heap and self.heap[0][0] < self.best - LEAST_GAIN and self.left > 0:
+            bound, _, ruled_in, ruled_out, trade = heapq.heappop(self.heap)
+            one = self._doubtful(ruled_in, trade)
+            if one is None:
+                continue
+            self._bound(ruled_in, ruled_out | one, bound)
+            self._bound(ruled_in | one, ruled_out, bound)
+        lowest = min([self.unsolved, *(bound for bound, *_ in self.heap[:1])])
+        gap = self.best - lowest
+        return Choice(self.trade, gap if gap > LEAST_GAIN else 0.0)
+
+    def _bound(self, ruled_in: Flags, ruled_out: Flags, known: float, worth: float = WORTH) -> None:
+        """Adds a node, where one is left, and tries what it trades.
+
+        Args:
+            known: bound of the node that it is a part of.
+            worth: smallest trade tried, a share of the size at which gas is paid in full.
+        """
+        problem = self.problem
+        gas = np.where(ruled_in, 0.0, problem.legs)
+        self.left -= 1
         try:
-            trade = cheapest_trade(problem, kept)
+            trade, bound = relaxed_trade(problem, self.curvature, gas, ~ruled_out)
         except InfeasibleWeights:
-            return best
-        if not trade.any():
-            return best
-        found = total_cost(problem, trade)
-        if found < least:
-            best, least = trade, found
+            if not (ruled_in.any() or ruled_out.any()):
+                raise
+            return
+        except Unsolved:
+            self.unsolved = min(self.unsolved, known)
+            return
+        bound = max(bound + float(problem.legs[ruled_in].sum()), known)
+        if bound >= self.best - LEAST_GAIN:
+            return
+        heapq.heappush(self.heap, (bound, next(self.order), ruled_in, ruled_out, trade))
+        self._note(trade)
+        full = np.divide(2 * gas, self.curvature, out=np.zeros_like(gas), where=self.curvature > 0)
+        self._try(ruled_in | ((trade != 0) & (np.abs(trade) >= worth * np.sqrt(full))))
+
+    def _note(self, trade: Floats) -> None:
+        if trade.any() and (found := total_cost(self.problem, trade)) < self.least - LEAST_GAIN:
+            self.trade, self.least = trade, found
+
+    def _try(self, kept: Flags) -> None:
+        """The best trade of these assets, and of fewer of them while some lose."""
+        problem = self.problem
+        while kept.tobytes() not in self.tried and (self.left > 0 or not self.trade.any()):
+            self.tried.add(kept.tobytes())
+            self.left -= 1
+            try:
+                trade = cheapest_trade(problem, kept)
+            except (InfeasibleWeights, Unsolved):
+                if kept.all():
+                    raise
+                return
+            self._note(trade)
+            if not trade.any():
+                return
+            short = np.where((trade != 0) & (problem.legs > 0), problem.legs - _losses(problem, trade), -inf)
+            losers = int((short > 0).sum())
+            kept = kept.copy()
+            kept[np.argsort(-short, kind="stable")[: (losers + 1) // 2]] = False
+
+    def _doubtful(self, ruled_in: Flags, trade: Floats) -> Flags | None:
+        """The asset for which both to count its gas and to leave it out changes the bound most, as a flag;
+        None where all that is traded is ruled in or counts its gas in full."""
+        legs, curvature = self.problem.legs, self.curvature
+        full = np.sqrt(np.divide(2 * legs, curvature, out=np.full_like(legs, inf), where=curvature > 0))
+        short = np.maximum(1 - np.divide(np.abs(trade), full, out=np.ones_like(full), where=full > 0), 0.0)
+        missing = np.where(ruled_in | (trade == 0), 0.0, legs * short**2)
+        if not missing.any():
+            return None
+        one = np.zeros(len(trade), np.bool_)
+        one[np.where(missing > 0, np.minimum(missing, _losses(self.problem, trade)), -inf).argmax()] = True
+        return one
 
 
 def _losses(problem: TradeProblem, trade: Floats) -> Floats:
@@ -102,60 +177,3 @@ def _losses(problem: TradeProblem, trade: Floats) -> Floats:
     losses = np.zeros_like(trade)
     losses[traded] = trade[traded] ** 2 / 2 / np.maximum(np.diag(inverse), 1e-300)
     return losses
-
-
-def _least_losses(problem: TradeProblem, trade: Floats) -> Floats:
-    """(assets,) of which the sum over any assets is no more than what a best trade loses where all of them
-    are left out of it, whatever the others do; 0 for assets without risk.
-
-    With H the pull, a trade t + x costs at least x' H x / 2 more than the best trade t, and H is no less than
-    the least eigenvalue of its correlations times its diagonal.
-    """
-    pulls, risky = np.diag(problem.pull), np.diag(problem.pull) > 0
-    if not risky.any():
-        return np.zeros(len(pulls))
-    scale = 1 / np.sqrt(pulls[risky])
-    correlations = problem.pull[np.ix_(risky, risky)] * np.outer(scale, scale)
-    least = max(float(np.linalg.eigvalsh(correlations)[0]), 0.0)
-    sizes = np.abs(trade) - INEXACT * np.abs(problem.deviations).max()
-    return np.asarray(least * pulls * np.maximum(sizes, 0.0) ** 2 / 2)
-
-
-def _search(problem: TradeProblem, first: Floats, best: Floats) -> Choice:
-    """Best first; a node is (bound, order, assets ruled in, assets ruled out, its program's trade)."""
-    least, order, solved = total_cost(problem, best), count(), 1
-    none = np.zeros(len(first), dtype=np.bool_)
-    heap: list[tuple[float, int, Flags, Flags, Floats]] = []
-
-    def add(ruled_in: Flags, ruled_out: Flags, trade: Floats) -> None:
-        own = problem.drift_cost(problem.weights + trade) + problem.cost.variable(trade)
-        due = np.where(ruled_in, problem.legs, np.minimum(problem.legs, _least_losses(problem, trade)))
-        heapq.heappush(heap, (own + float(due.sum()), next(order), ruled_in, ruled_out, trade))
-
-    add(none, none, first)
-    while heap:
-        bound, _, ruled_in, ruled_out, trade = heapq.heappop(heap)
-        if bound >= least - LEAST_GAIN:
-            break
-        # What is traded without being ruled in costs its gas: decide about what is most in doubt.
-        undecided = (trade != 0) & ~ruled_in & (problem.legs > 0)
-        if not undecided.any():
-            continue
-        if solved >= MOST_PROGRAMS:
-            return Choice(best, proven=False)
-        one = none.copy()
-        doubt = np.abs(_least_losses(problem, trade) - problem.legs)
-        one[np.where(undecided, doubt, np.inf).argmin()] = True
-        add(ruled_in | one, ruled_out, trade)
-        try:
-            fewer = cheapest_trade(problem, ~(ruled_out | one))
-        except InfeasibleWeights:
-            continue
-        solved += 1
-        if not fewer.any():
-            continue
-        found = total_cost(problem, fewer)
-        if found < least - LEAST_GAIN:
-            best, least = fewer, found
-        add(ruled_in, ruled_out | one, fewer)
-    return Choice(best)

@@ -98,7 +98,8 @@ class Decision:
         proposal: (assets,) the best change of weights found, shares of net asset value before the trade; it
             is done where `trade`.
         benefit: of the proposal, done or not.
-        proven: whether no other choice of assets is better.
+        gap: share of net asset value, by which no other choice of assets nets more; 0 where that is proven to
+            be the best.
         detail: what the solver said, where it failed.
     """
 
@@ -110,12 +111,17 @@ class Decision:
     reason: Reason
     proposal: Floats
     benefit: NetBenefit
-    proven: bool = True
+    gap: float = 0.0
     detail: str = ""
 
     @property
     def assets(self) -> tuple[str, ...]:
         return self.problem.assets
+
+    @property
+    def proven(self) -> bool:
+        """Whether no other choice of assets is better."""
+        return not self.gap
 
     @cached_property
     def changes(self) -> Floats:
@@ -271,7 +277,7 @@ def decide(
             reason,
             choice.trade,
             benefit,
-            choice.proven,
+            choice.gap,
             detail,
         )
 

@@ -6,7 +6,11 @@ for changes of weights t and costs c by asset, within what limits and depth allo
 greatest of its lines; in sum costs are not above their chords between the ends of what may be traded, so that
 little can be thrown away. Scaled so that weights move by about 1 and the objective is about 1.
 
-Source: Mitchell & Braun 2013, for the budget that pays its own costs.
+Gas g of an asset's own, which is paid in full or not at all, is bounded with a part d t2 / 2 of the pull: the
+convex hull of both is d s |t| + d max(|t| - s, 0)2 / 2 with s = sqrt(2 g / d), and from s on it is their sum.
+
+Sources: Mitchell & Braun 2013, for the budget that pays its own costs; Frangioni & Gentile 2007 and Gunluk &
+Linderoth 2010, for the hull, their perspective relaxation.
 """
 
 from __future__ import annotations
@@ -31,6 +35,8 @@ SNAP = 1e-7
 """Trades below this share of the largest drift are none."""
 BALANCED = 1e-9
 """Share of net asset value that a trade may leave unaccounted for."""
+ROUNDED = 1e-12
+"""How far off an eigenvalue of about 1 may be."""
 
 Flags = npt.NDArray[np.bool_]
 
@@ -66,6 +72,45 @@ def cheapest_trade(problem: TradeProblem, allowed: Flags | None = None) -> Float
         InfeasibleWeights: no trade keeps the limits within the depth there is.
         Unsolved: the solver gave no answer, or one that does not add up.
     """
+    nobody = np.zeros(len(problem.weights))
+    return _best(problem, nobody, nobody, allowed)[0]
+
+
+def relaxed_trade(
+    problem: TradeProblem, curvature: Floats, gas: Floats, allowed: Flags
+) -> tuple[Floats, float]:
+    """(trade, bound): no trade has less drift cost, variable cost and gas together than the bound.
+
+    Args:
+        curvature: (assets,) at least 0, what `separable` gives.
+        gas: (assets,) of trading each at all; not bounded where the curvature is 0.
+        allowed: (assets,) which may trade.
+
+    Raises:
+        InfeasibleWeights, Unsolved: as `cheapest_trade`.
+    """
+    return _best(problem, curvature, gas, allowed)
+
+
+def separable(pull: Floats) -> Floats:
+    """(assets,) a diagonal that leaves the pull positive semidefinite, as large as is quickly found: in
+    proportion to what of each asset's pull the others can't replicate."""
+    risky = np.flatnonzero(np.diag(pull) > 0)
+    found = np.zeros(len(pull))
+    if len(risky):
+        among = pull[np.ix_(risky, risky)]
+        own = 1 / np.sqrt(np.diag(among))
+        inverse = np.linalg.pinv(among * np.outer(own, own), hermitian=True)
+        scale = own * np.sqrt(np.maximum(np.diag(inverse), 1.0))
+        least = float(np.linalg.eigvalsh(among * np.outer(scale, scale))[0])
+        found[risky] = max(least - ROUNDED, 0.0) / scale**2
+    return found
+
+
+def _best(
+    problem: TradeProblem, curvature: Floats, gas: Floats, allowed: Flags | None
+) -> tuple[Floats, float]:
+    """As `relaxed_trade`."""
     unit = max(float(np.abs(problem.deviations).max()), _most_broken(problem))
     least, most = problem.reach
     if allowed is not None:
@@ -74,21 +119,24 @@ def cheapest_trade(problem: TradeProblem, allowed: Flags | None = None) -> Float
         least, most = np.where(allowed, least, 0.0), np.where(allowed, most, 0.0)
     movable = np.flatnonzero((least != 0) | (most != 0))
     if not unit or not len(movable):
-        return np.zeros(len(problem.weights))
-    posed = _posed(problem, unit, least, most, movable)
+        return np.zeros(len(problem.weights)), problem.drift_cost(problem.weights)
+    scale = max(problem.drift_cost(problem.weights), unit * _steepest(problem.cost.buys), 1e-300)
+    posed = _posed(problem, unit, scale, least, most, movable, curvature, gas)
+
+    def answer(precision: float) -> tuple[Floats, float]:
+        found, bound = _solved(problem, posed, precision)
+        trade = np.zeros(len(problem.weights))
+        trade[movable] = found[: len(movable)] * unit
+        return _settled(problem, trade, unit), problem.drift_cost(problem.weights) + bound * scale
+
     for precision in PRECISIONS[:-1]:
         with suppress(Unsolved):
-            return _solved(problem, posed, unit, movable, precision)
-    return _solved(problem, posed, unit, movable, PRECISIONS[-1])
+            return answer(precision)
+    return answer(PRECISIONS[-1])
 
 
-def _solved(
-    problem: TradeProblem,
-    posed: tuple[Any, ...],
-    unit: float,
-    movable: npt.NDArray[np.intp],
-    precision: float,
-) -> Floats:
+def _solved(problem: TradeProblem, posed: tuple[Any, ...], precision: float) -> tuple[Floats, float]:
+    """(variables, what the objective is at least)."""
     clarabel, _ = _libraries()
     settings = clarabel.DefaultSettings()
     settings.verbose, settings.direct_solve_method = False, "qdldl"
@@ -100,22 +148,34 @@ def _solved(
         raise InfeasibleWeights(f"no trade within depth brings {broken or 'all'} within limits", path="caps")
     if status != "Solved":
         raise Unsolved(f"Clarabel ended as {status}")
-    trade = np.zeros(len(problem.weights))
-    trade[movable] = np.array(found.x[: len(movable)]) * unit
-    return _settled(problem, trade, unit)
+    return np.array(found.x), min(found.obj_val, found.obj_val_dual)
 
 
 def _posed(
-    problem: TradeProblem, unit: float, least: Floats, most: Floats, movable: npt.NDArray[np.intp]
+    problem: TradeProblem,
+    unit: float,
+    scale: float,
+    least: Floats,
+    most: Floats,
+    movable: npt.NDArray[np.intp],
+    curvature: Floats,
+    gas: Floats,
 ) -> tuple[Any, ...]:
-    """What Clarabel takes: (P, q, A, b, cones), of the changes of the movable assets and their costs."""
+    """What Clarabel takes: (P, q, A, b, cones), of the changes of the movable assets and their costs, and, of
+    those with gas, of how large the changes are and how far beyond where gas is paid in full."""
     clarabel, sparse = _libraries()
     cost, count, lines = problem.cost, len(movable), problem.cost.lines
-    scale = max(problem.drift_cost(problem.weights), unit * _steepest(cost.buys), 1e-300)
-    quadratic = np.zeros((2 * count, 2 * count))
-    quadratic[:count, :count] = np.triu(problem.pull[np.ix_(movable, movable)] * (unit**2 / scale))
-    linear = np.full(2 * count, unit / scale)
-    linear[:count] *= problem.pull[movable] @ problem.deviations
+    hulled = np.flatnonzero((curvature[movable] > 0) & (gas[movable] > 0))
+    own, extra = curvature[movable[hulled]], len(hulled)
+    full = np.sqrt(2 * gas[movable[hulled]] / own)
+    size = 2 * (count + extra)
+    quadratic = np.zeros((size, size))
+    quadratic[:count, :count] = np.triu(problem.pull[np.ix_(movable, movable)])
+    quadratic[hulled, hulled] -= own
+    quadratic[size - extra :, size - extra :] = np.diag(own)
+    linear = np.concatenate(
+        [problem.pull[movable] @ problem.deviations, np.ones(count), own * full, np.zeros(extra)]
+    )
 
     reached = lines.size < np.where(lines.buys, most[lines.asset], -least[lines.asset])
     kept = ((lines.size == 0) | reached) & np.isin(lines.asset, movable)
@@ -124,7 +184,7 @@ def _posed(
     at_least, width = cost.by_asset(least), most - least
     chord = np.divide(cost.by_asset(most) - at_least, width, out=np.zeros_like(width), where=width > 0)
     one, none = np.eye(count), np.zeros((count, count))
-    rows = np.vstack(
+    changes = np.vstack(
         [
             np.ones(2 * count),
             np.hstack([slope[kept, None] * asset, -asset]),
@@ -133,15 +193,31 @@ def _posed(
             np.append(-chord[movable], np.ones(count)),
         ]
     )
+    rows = np.zeros((len(changes) + 4 * extra, size))
+    rows[: len(changes), : 2 * count] = changes
+    if extra:
+        hull, each = rows[len(changes) :].reshape(4, extra, size), np.arange(extra)
+        for place, row in enumerate(((1, -1, 0), (-1, -1, 0), (0, 1, -1), (0, 0, -1))):
+            hull[place, each, hulled], hull[place, each, 2 * count + each] = row[0], row[1]
+            hull[place, each, size - extra + each] = row[2]
     limits = (
         [0.0],
         -lines.height[kept],
         most[movable],
         -least[movable],
         [float((at_least - chord * least)[movable].sum()) + BALANCED],
+        np.zeros(2 * extra),
+        full,
+        np.zeros(extra),
     )
     cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(len(rows) - 1)]
-    return sparse.csc_matrix(quadratic), linear, sparse.csc_matrix(rows), np.concatenate(limits) / unit, cones
+    return (
+        sparse.csc_matrix(quadratic * (unit**2 / scale)),
+        linear * (unit / scale),
+        sparse.csc_matrix(rows),
+        np.concatenate(limits) / unit,
+        cones,
+    )
 
 
 def _steepest(curves: Sequence[CostCurve]) -> float:

@@ -22,6 +22,7 @@ from router.pools.uniswap_v2 import UniswapV2Pool
 from router.portfolio import Portfolio, TokenRule, Trade
 from router.rebalancer import find_payload, make_plan, replay_plan
 from router.snapshot import Snapshot
+from router.strategy import choice
 from router.strategy.costs import MarketCost
 from router.strategy.discipline import Discipline
 from tests import markets
@@ -210,8 +211,12 @@ def test_a_token_without_a_volatility_is_named() -> None:
         )
 
 
-def test_a_judgement_comes_back_from_its_file(tmp_path: Any) -> None:
-    _, plan = planned(portfolio(HELD, WANTED))
+def test_a_judgement_comes_back_from_its_file(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "WORK", 0)
+    monkeypatch.setattr(choice, "FEWEST_PROGRAMS", 1)
+    _, plan = planned(portfolio(HELD, WANTED, gas_price_wei=10**11))
+    assert plan.judgement is not None
+    assert plan.judgement.choice_gap_bps > 0
     path = tmp_path / "plan.json"
     save_plan(plan, find_payload(plan), path)
     assert load_plan(path)[0].judgement == plan.judgement

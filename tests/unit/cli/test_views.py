@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from router.cli.views import MOST_STEPS, show_plan
+from router.cli.views import MOST_STEPS, show_judgement, show_plan
+from router.plan import Judgement
 from router.tokens import Token
 from tests.unit.documents.test_plan_file import CERTIFICATE, PLAN, USDC, WETH
 
@@ -44,6 +45,37 @@ def test_plan_of_many_swaps_still_fits_a_screen_and_says_how_many_more(
 def test_plan_without_a_certificate_shows_none(capsys: pytest.CaptureFixture[str]) -> None:
     show_plan(replace(PLAN, certificate=None), TOKENS)
     assert "Certificate" not in shown(capsys)
+
+
+def test_what_other_assets_could_net_and_what_is_traded_are_told_where_they_are_something(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = Judgement(
+        trade=True,
+        reason="pays",
+        explanation="",
+        aim="edge",
+        traded=(WETH, USDC),
+        landing_wad={},
+        risk_aversion=3.0,
+        horizon_days=30.0,
+        avoided_bps=7.0,
+        fees_bps=1.5,
+        impact_bps=0.25,
+        premium_bps=0.0,
+        gas_bps=0.125,
+        net_value=12.0,
+        drift=0.1,
+        break_even_drift=None,
+    )
+    show_judgement(told, TOKENS, 1_000.0)
+    captured = capsys.readouterr()
+    assert "aim: edge, by trading WETH, USDC" in captured.err
+    assert "other assets" not in captured.err
+    show_judgement(replace(told, trade=False, aim="none", choice_gap_bps=0.0421), TOKENS, 1_000.0)
+    captured = capsys.readouterr()
+    assert "aim" not in captured.err
+    assert "trading other assets would net at most 0.042 bp more" in captured.err
 
 
 def test_weights_leave_out_what_is_reserved(capsys: pytest.CaptureFixture[str]) -> None:

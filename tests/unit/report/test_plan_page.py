@@ -64,7 +64,10 @@ def test_whether_it_pays_is_told_where_the_owner_said_what_drift_costs() -> None
     assert "Does it pay?" in page.text
     assert "5.1250" in page.text
     assert "a trade pays beyond" not in page.text
+    assert "other assets" not in page.text
+    told = replace(told, choice_gap_bps=0.25)
     _, page = page_of(judgement=replace(told, break_even_drift=0.03, explanation=EVIL))
+    assert "Trading other assets would net at most 0.25 bp more." in page.text
     assert "a trade pays beyond 3.0000 %" in page.text
     assert EVIL in page.text
     assert len(page.scripts) == 2

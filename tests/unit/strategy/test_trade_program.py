@@ -1,6 +1,7 @@
 """The one-shot program: several solvers, the budget, depth, and what its curves mean."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from router.strategy import trade_program
 from router.strategy.choice import total_cost
 from router.strategy.costs import CostCurve, MarketCost
 from router.strategy.trade_problem import trade_problem
-from router.strategy.trade_program import cheapest_trade
-from tests.unit.strategy.trade_cases import random_problem
+from router.strategy.trade_program import cheapest_trade, relaxed_trade, separable
+from tests.unit.strategy.trade_cases import random_problem, with_legs
 from tests.unit.strategy.trade_peers import trade_by
 
 PEERS = {
@@ -170,3 +171,54 @@ def test_a_loan_is_paid_for_what_is_sold() -> None:
     theirs = trade_by("CLARABEL", lent)
     assert total_cost(lent, cheapest_trade(lent)) == pytest.approx(total_cost(lent, theirs), abs=1e-9)
     assert np.abs(cheapest_trade(lent)).sum() < np.abs(cheapest_trade(problem)).sum()
+
+
+# Gas by its convex hull.
+
+
+@pytest.mark.parametrize("cash", [True, False])
+def test_no_choice_costs_less_than_the_program_with_the_hull_of_its_gas(cash: bool) -> None:
+    tight = 0
+    for seed in range(2):
+        problem = with_legs(random_problem(seed, assets=5, pieces=2, cash=cash, horizon_years=0.5), 1e-4)
+        curvature, loose = separable(problem.pull), problem.cost.variable
+        for flags in product([False, True], repeat=5):
+            allowed = np.array(flags)
+            trade, bound = relaxed_trade(problem, curvature, problem.legs, allowed)
+            assert not trade[~allowed].any()
+            exact = cheapest_trade(problem, allowed)
+            free = problem.drift_cost(problem.weights + exact) + loose(exact)
+            assert bound >= free - 1e-11
+            for chosen in product([False, True], repeat=5):
+                done = cheapest_trade(problem, allowed & np.array(chosen))
+                cost = problem.drift_cost(problem.weights + done) + loose(done)
+                assert bound <= cost + problem.legs[done != 0].sum() + 1e-11
+            tight += bool(bound > free + 5e-5)
+    assert tight > 10
+
+
+@pytest.mark.parametrize("gas", [0.0, 1e-4])
+def test_without_curvature_or_gas_the_hull_is_nothing(gas: float) -> None:
+    problem = random_problem(3, assets=4, pieces=2)
+    given = np.zeros(4) if gas else separable(problem.pull)
+    trade, bound = relaxed_trade(problem, given, np.full(4, gas), np.ones(4, np.bool_))
+    exact = cheapest_trade(problem)
+    assert trade == pytest.approx(exact, abs=1e-9)
+    cost = problem.drift_cost(problem.weights + exact) + problem.cost.variable(exact)
+    assert bound == pytest.approx(cost, abs=1e-11)
+
+
+@pytest.mark.parametrize("cash", [True, False])
+def test_what_is_separated_leaves_a_pull(cash: bool) -> None:
+    for seed in range(10):
+        pull = random_problem(seed, assets=8, cash=cash).pull
+        own = separable(pull)
+        assert (own >= 0).all()
+        assert (own > 0).sum() == 8 - cash
+        assert np.linalg.eigvalsh(pull - np.diag(own))[0] >= -1e-12 * np.abs(pull).max()
+
+
+def test_assets_that_replicate_each_other_have_nothing_to_separate() -> None:
+    one = np.array([0.3, 0.3, 0.6])
+    assert separable(np.outer(one, one)) == pytest.approx(np.zeros(3), abs=1e-9)
+    assert not separable(np.zeros((2, 2))).any()
