@@ -78,9 +78,10 @@ class Backtest:
 
     @cached_property
     def weights(self) -> Floats:
-        """Targets (assets + 1,), cash last."""
+        """Targets (assets + 1,), cash last; they sum to 1."""
         priced = [self.targets.get(asset, 0.0) for asset in self.prices.assets]
         weights = np.array([*priced, self.targets.get(self.cash, max(0.0, 1 - sum(priced)))])
+        weights /= weights.sum()
         weights.flags.writeable = False
         return weights
 

@@ -39,6 +39,9 @@ from router.documents.extra import strategy_extra
 from router.errors import InputError
 from router.fixed_point import BPS
 
+EXAMPLES = {"N": "7", "B": "0.05"}
+"""Of the parameters that a policy's name may leave open."""
+
 
 @click.command("backtest")
 @backtest_options
@@ -121,8 +124,11 @@ def _known(policies: Sequence[str]) -> tuple[str, ...]:
     for name in policies:
         if policies.count(name) > 1:
             raise InputError(f"{name} is given twice", path="policy")
-        if not open_places(name):
-            policy_of(name)
+        try:
+            policy_of("_".join(EXAMPLES.get(part, part) for part in name.split("_")))
+        except InputError:
+            policy_of(name)  # which refuses it by the name that was given
+            raise
     return tuple(policies)
 
 
@@ -148,8 +154,10 @@ def _closed(policies: Sequence[str], found: SweepEntry | None) -> tuple[str, ...
     """The policies to run in full: those with an open parameter at its best value."""
     closed: list[str] = []
     for name in policies:
-        best = best_of(found, name) if found and open_places(name) else name
-        if best != name:
+        best, ended = best_of(found, name) if found and open_places(name) else (name, True)
+        if not ended:
+            say(f"{name}: none ran to the end; {best} is shown", markup=False)
+        elif best != name:
             say(f"{name}: {best} had the lowest objective; that is hindsight", markup=False)
         closed += [best] if best not in closed else []
     return tuple(closed)

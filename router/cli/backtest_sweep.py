@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from math import inf
 
 from router.backtest import Backtest
 from router.backtest.sweep import Case, sweep
@@ -14,6 +13,7 @@ from router.cli.backtest_inputs import SETTINGS, Grid, ParameterSet
 from router.cli.console import progress_bar
 from router.documents.backtest_file import metrics_entry
 from router.documents.backtest_models import PointEntry, SweepEntry
+from router.errors import InputError
 from router.fixed_point import BPS
 
 
@@ -49,14 +49,27 @@ def run_sweep(
     return SweepEntry.of(parameters=parameters, points=tuple(points))
 
 
-def best_of(found: SweepEntry, family: str) -> str:
-    """The policy of a family whose objective is the least, on average over the settings that were swept."""
+def best_of(found: SweepEntry, family: str) -> tuple[str, bool]:
+    """The policy of a family that ran to the end under most of the settings that were swept, and of those the
+    one whose objective is the least on average; and whether it ran to the end under any.
+
+    Raises:
+        InputError: no parameter set of the family can be run.
+    """
     objectives: dict[str, list[float]] = defaultdict(list)
-    for point in found.points:
-        if point.family == family:
-            value = point.metrics.objective_bps_per_year if point.metrics else None
-            objectives[point.policy].append(inf if value is None else value)
-    return min(objectives, key=lambda policy: sum(objectives[policy]))
+    points = [point for point in found.points if point.family == family]
+    for point in points:
+        if point.metrics is not None:
+            value = point.metrics.objective_bps_per_year
+            objectives[point.policy] += [] if value is None else [value]
+    if not objectives:
+        raise InputError(f"no parameter set can be run; the first: {points[0].stop}", path=family)
+
+    def rank(policy: str) -> tuple[int, float]:
+        return -len(objectives[policy]), sum(objectives[policy])
+
+    best = min(objectives, key=rank)
+    return best, bool(objectives[best])
 
 
 def _study(study: Backtest, values: Mapping[str, Decimal]) -> Backtest:

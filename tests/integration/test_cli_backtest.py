@@ -285,6 +285,17 @@ def test_repair_is_counted_and_told(fault: str, tmp_path: Path) -> None:
 
 
 BAD_FLAGS = {
+    "parameter that a policy has not": (
+        ("--policy", "calendar_B", "--sweep", "B=0.1,0.2"),
+        "InputError",
+        "no policy 'calendar_B'",
+        "hybrid_N_B calendar_N",
+    ),
+    "parameter sets that cannot be run": (
+        ("--policy", "abs_band_B", "--sweep", "B=1,2", "--jobs", "1"),
+        "InputError",
+        "abs_band_B: no parameter set can be run",
+    ),
     "targets above 1": (("--targets", "WETH=0.9,WBTC=0.3"), "Unaffordable", "targets", "1.2"),
     "targets and cash below 1": (("--targets", "WETH=0.5,cash=0.3"), "InputError", "targets", "0.8"),
     "negative target": (("--targets", "WETH=-0.5"), "InputError", "targets.WETH"),

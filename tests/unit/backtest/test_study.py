@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.backtest import Backtest, Costs, Impact, PoolCosts
+from router.backtest import Backtest, Costs, Impact, PoolCosts, run
 from router.errors import InputError, Unaffordable
 from tests.unit.backtest.series import curves, random_prices, study_of
 
@@ -33,6 +33,13 @@ def test_cash_gets_what_the_others_leave() -> None:
     assert Backtest(PRICES, {"B": 0.25}).weights.tolist() == [0, 0.25, 0, 0.75]
     assert Backtest(PRICES, {"B": 0.25, "cash": 0.75}).weights.tolist() == [0, 0.25, 0, 0.75]
     assert Backtest(PRICES, {"A": 0.5, "usd": 0.5}, cash="usd").assets == ("A", "B", "C", "usd")
+
+
+@pytest.mark.parametrize("off", [1e-9, 2e-10, -1e-9])
+def test_targets_that_sum_to_one_but_for_rounding_are_scaled_to_it(off: float) -> None:
+    study = Backtest(PRICES, {"A": 0.6 + off, "B": 0.4, "cash": 0.0})
+    assert study.weights.sum() == pytest.approx(1, abs=1e-15)
+    assert run(study, "calendar_1").rebalances == len(PRICES)
 
 
 @pytest.mark.parametrize("name", ["initial", "risk_aversion"])

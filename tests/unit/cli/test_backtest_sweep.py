@@ -10,6 +10,7 @@ from router.backtest import Costs, run
 from router.cli.backtest_inputs import parameter_sets, parse_grid
 from router.cli.backtest_sweep import best_of, run_sweep
 from router.documents.backtest_models import PointEntry, SweepEntry
+from router.errors import InputError
 from tests.unit.backtest.series import random_prices, study_of
 from tests.unit.report.test_backtest_page import point
 
@@ -49,7 +50,27 @@ def test_best_of_a_family_is_the_least_on_average_over_settings() -> None:
         point("calendar_N", "calendar_2", 5.0, N=2, gas=4),
         point("hold", "hold", 0.0, gas=3),
     )
-    assert best_of(found, "calendar_N") == "calendar_2"
+    assert best_of(found, "calendar_N") == ("calendar_2", True)
+
+
+def test_best_of_what_ran_is_told_where_one_setting_stops_them_all() -> None:
+    found = sweep_of(
+        point("calendar_N", "calendar_1", 9.0, N=1, gas=3),
+        point("calendar_N", "calendar_1", None, N=1, gas=4),
+        point("calendar_N", "calendar_2", 8.0, N=2, gas=3),
+        point("calendar_N", "calendar_2", None, N=2, gas=4),
+    )
+    assert best_of(found, "calendar_N") == ("calendar_2", True)
+
+
+def test_none_is_the_best_where_none_ran_to_the_end_or_at_all() -> None:
+    grid = parse_grid(("gas=400000",))
+    found = run_sweep(STUDY, parameter_sets(("calendar_1",), grid), grid, 1, "loky")
+    assert best_of(found, "calendar_1") == ("calendar_1", False)
+    grid = parse_grid(("B=1,2",))
+    found = run_sweep(STUDY, parameter_sets(("abs_band_B",), grid), grid, 1, "loky")
+    with pytest.raises(InputError, match=r"abs_band_B: no parameter set can be run; .*not 1"):
+        best_of(found, "abs_band_B")
 
 
 def test_policy_that_stopped_anywhere_is_not_the_best() -> None:
@@ -59,4 +80,4 @@ def test_policy_that_stopped_anywhere_is_not_the_best() -> None:
         point("calendar_N", "calendar_2", 8.0, N=2, gas=3),
         point("calendar_N", "calendar_2", 9.0, N=2, gas=4),
     )
-    assert best_of(found, "calendar_N") == "calendar_2"
+    assert best_of(found, "calendar_N") == ("calendar_2", True)
