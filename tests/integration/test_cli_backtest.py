@@ -289,7 +289,7 @@ BAD_FLAGS = {
         ("--policy", "calendar_B", "--sweep", "B=0.1,0.2"),
         "InputError",
         "no policy 'calendar_B'",
-        "hybrid_N_B calendar_N",
+        "calendar_N",
     ),
     "parameter sets that cannot be run": (
         ("--policy", "abs_band_B", "--sweep", "B=1,2", "--jobs", "1"),
