@@ -35,7 +35,7 @@ from router.strategy.machine import next_due
 from router.strategy.observation import Observation
 from router.strategy.state import TriggerState
 from router.strategy.trade_program import can_weigh
-from router.strategy.triggers import TriggerSpec
+from router.strategy.triggers import Calendar, TriggerSpec, leaves
 from router.strategy.weighing import Weighing
 from router.tokens import Address, format_amount
 from router.trigger_journal import (
@@ -201,6 +201,10 @@ def status_file(standing: Standing) -> StatusFile:
         notes += [*advice.discipline.notes, *([timing] if timing else [])]
     if standing.record.accepted is None:
         notes.append("no journal, so prices are not held to those of an earlier look")
+        if standing.record.before is None and any(
+            isinstance(leaf, Calendar) for _, leaf in leaves(standing.spec.when)
+        ):
+            notes.append("no journal, so calendars count from this look, and none fires")
     else:
         notes += [f"{OVERRULED}{fault}" for fault in standing.record.accepted.overruled]
     if portfolio.cash_flows:

@@ -90,6 +90,11 @@ def test_the_next_date_is_that_of_the_calendar() -> None:
     assert not told.fires
     due = datetime.fromisoformat(told.next_due or "")
     assert (due.weekday(), due.hour) == (0, 9)
+    said = "no journal, so calendars count from this look, and none fires"
+    first = look(market(), owner(), spec)
+    assert said in status_file(first).notes
+    assert said not in status_file(look(market(), owner(), spec, state=first.record.after)).notes
+    assert said not in status_file(look(market(), owner(), BAND)).notes
     assert timedelta() < due - datetime.fromisoformat(told.at) <= timedelta(days=7)
 
 
