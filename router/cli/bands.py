@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import isfinite, sqrt
 from pathlib import Path
@@ -24,6 +24,7 @@ from router.strategy.bands import (
     long_run_band,
     target_band,
 )
+from router.strategy.covariance import MOST_VOLATILE
 
 NAVS = (1e4, 1e5, 1e6, 1e7)
 GAS = (30.0,)
@@ -86,6 +87,10 @@ def bands_command(
     """
     _check_plot(plot)
     _check_above({"tracking-error": tracking_error, "gamma": gamma})
+    if tracking_error is not None and tracking_error > 1:
+        raise InputError(
+            f"should be at most 1, is {tracking_error:g}: 0.02 is 2 % a year", path="tracking-error"
+        )
     band_of = _band_of(tracking_error)
     if portfolio is not None or snapshot is not None:
         _refuse(
@@ -102,6 +107,8 @@ def bands_command(
         risks: Sequence[float] | Mapping[str, float]
         named = volatility is not None and "=" in volatility
         risks = _named(volatility, "volatility") if named else _risks(volatility, tracking_error)
+        if isinstance(risks, Mapping):
+            _check_volatile(risks.values())
         navs = _numbers(nav, "nav", (), positive=True)
         prices = _numbers(gas_gwei, "gas-gwei", ())
         cases = portfolio_cases(snapshot, portfolio, navs, prices, risks, correlation, gamma, band_of[0])
@@ -262,7 +269,17 @@ def _gas(
 
 
 def _risks(text: str | None, tracking_error: float | None) -> tuple[float, ...]:
-    return _numbers(text, "volatility", VOLATILITIES, positive=tracking_error is not None)
+    found = _numbers(text, "volatility", VOLATILITIES, positive=tracking_error is not None)
+    _check_volatile(found)
+    return found
+
+
+def _check_volatile(given: Iterable[float]) -> None:
+    for value in given:
+        if value > MOST_VOLATILE:
+            raise InputError(
+                f"should be at most {MOST_VOLATILE:g}, is {value:g}: 0.8 is 80 % a year", path="volatility"
+            )
 
 
 def _named(text: str | None, path: str) -> dict[str, float]:

@@ -25,16 +25,17 @@ def discipline_of(model: DisciplineModel, names: NamedTokens, folder: Path, now:
         now: the market's time, for a forecast.
 
     Raises:
-        InputError: an unknown token, one under two names, a volatility that reads like percent, a correlation
-            that no two tokens can have, or prices that nothing can be forecast from.
+        InputError: an unknown token, one under two names, a volatility or a weight that reads like percent, a
+            correlation that no two tokens can have, or prices that nothing can be forecast from.
         OutdatedPrices: a forecast's prices that are too old.
     """
-    for key, text in model.volatility.items():
-        if float(text) > MOST_VOLATILE:
-            raise InputError(
-                f"should be at most {MOST_VOLATILE:g}, is {text}: 0.6 is 60 % a year",
-                path=names.at("discipline", "volatility", key),
-            )
+    limits = ("volatility", MOST_VOLATILE, "0.6 is 60 % a year"), ("max_weight", 1, "0.6 is 60 %")
+    for table, most, hint in limits:
+        for key, text in getattr(model, table).items():
+            if float(text) > most:
+                raise InputError(
+                    f"should be at most {most:g}, is {text}: {hint}", path=names.at("discipline", table, key)
+                )
     notes: tuple[str, ...] = ()
     past = None
     if model.forecast is not None:

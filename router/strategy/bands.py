@@ -192,8 +192,10 @@ def long_run_band(case: DriftingWeight) -> Band:
     gas, fee = gas_only_trigger(case), 2 * fee_only_trigger(case)
     if not gas or not fee:  # one cost alone, or none
         return case.band(gas or fee / 2, fee / 2)
-    total = _root(lambda v: v**3 - gas ** (8 / 3) * v ** (1 / 3) - fee**3, max(gas, fee), gas + fee)
-    gap = (gas**4 / total) ** (1 / 3)
+    unit = max(gas, fee)
+    gas, fee = gas / unit, fee / unit
+    root = _root(lambda v: v**3 - gas ** (8 / 3) * v ** (1 / 3) - fee**3, 1.0, gas + fee)
+    total, gap = unit * root, unit * (gas**4 / root) ** (1 / 3)
     return case.band((total + gap) / 2, max(total - gap, 0.0) / 2)
 
 
@@ -202,7 +204,9 @@ def target_band(case: DriftingWeight) -> Band:
     gas, fee = gas_only_trigger(case), fee_only_trigger(case) * 4 ** (1 / 3)
     if not gas or not fee:
         return case.band(gas or fee, 0.0)
-    return case.band(_root(lambda b: b**4 - gas**4 - fee**3 * b, max(gas, fee), gas + fee), 0.0)
+    unit = max(gas, fee)
+    gas, fee = gas / unit, fee / unit
+    return case.band(unit * _root(lambda b: b**4 - gas**4 - fee**3 * b, 1.0, gas + fee), 0.0)
 
 
 def band_of_tracking_error(case: DriftingWeight, tracking_error: float) -> Band:
@@ -228,6 +232,8 @@ def band_of_tracking_error(case: DriftingWeight, tracking_error: float) -> Band:
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
     from scipy.optimize import brentq
 
+    if function(high) <= 0:  # by rounding, where one cost is next to nothing beside the other
+        return high
     return float(brentq(function, low, high, xtol=1e-300, rtol=1e-14))
 
 

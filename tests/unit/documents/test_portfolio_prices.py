@@ -276,6 +276,12 @@ def test_a_token_without_prices_keeps_the_volatility_that_is_given(folder: Path)
             "at most 10, is 60: 0.6 is 60 % a year",
             None,
         ),
+        (
+            (FORECAST, "[discipline.max_weight]", "WETH = 60"),
+            "discipline.max_weight.WETH",
+            "at most 1, is 60: 0.6 is 60 %",
+            None,
+        ),
         ((FORECAST, "horizon_days = 0.2"), "discipline.forecast.horizon_days", "should be from 1", None),
         (
             (FORECAST.replace("ETH_close", "ETH_clos"),),

@@ -327,3 +327,15 @@ def test_simulated_weights_cost_more_in_other_bands() -> None:
     least = cost(best)
     for wider, further in [(0.6, 0.6), (1.6, 1.6), (1.0, 0.0), (1.3, 0.3)]:
         assert cost(mixed.band(best.trigger * wider, best.landing * further)) > least
+
+
+@pytest.mark.parametrize("fee", [1e-90, 1e-30, 1e-3, 1e30])
+@pytest.mark.parametrize("gas", [1e-90, 1e-30, 1e-3, 1e30])
+@pytest.mark.parametrize("risk_aversion", [1e-90, 3.0, 1e90])
+def test_bands_exist_however_far_apart_costs_are(fee: float, gas: float, risk_aversion: float) -> None:
+    case = DriftingWeight(0.5, 0.8, risk_aversion, fee, gas)
+    best, to_target = long_run_band(case), target_band(case)
+    assert 0 <= best.landing <= best.trigger
+    widest = gas_only_trigger(case) + 2 * fee_only_trigger(case)
+    assert max(gas_only_trigger(case), fee_only_trigger(case)) * (1 - 1e-12) <= best.trigger <= widest
+    assert best.trigger <= to_target.trigger * (1 + 1e-12)
