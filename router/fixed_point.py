@@ -42,13 +42,9 @@ def mul_div_half_up(x: int, y: int, denominator: int) -> int:
     return (x * y + denominator // 2) // denominator
 
 
-def apportioned(shares: Sequence[float | Fraction], whole: int, rest: int | None = None) -> list[int]:
-    """Shares of 1 as integers that sum to `whole`: each is rounded, halves to even.
-
-    Args:
-        rest: place of the share that takes what rounding leaves; where None, the first of the largest.
-    """
+def apportioned(shares: Sequence[float | Fraction], whole: int) -> list[int]:
+    """Shares of 1 as integers that sum to `whole`: each rounded, halves to even, the rest to the first of the
+    largest."""
     found = [round(Fraction(share) * whole) for share in shares]
-    place = max(range(len(found)), key=shares.__getitem__) if rest is None else rest
-    found[place] += whole - sum(found)
+    found[max(range(len(found)), key=shares.__getitem__)] += whole - sum(found)
     return found

@@ -38,7 +38,9 @@ class RuleModel(FileModel):
         int | None, Field(strict=True, ge=2, description="rows of momentum and mean_reversion")
     ] = None
     strength: Annotated[SignedText | None, Field(description="of momentum and mean_reversion")] = None
-    cash_asset: Annotated[str | None, Field(description="the numeraire; without prices, without risk")] = None
+    cash_asset: Annotated[
+        str | None, Field(min_length=1, description="the numeraire; without prices, without risk")
+    ] = None
     cash_weight: Annotated[
         DecimalText, Field(description="share of cash; under volatility_target the least")
     ] = "0"

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from itertools import compress
+from math import ceil, floor
+from operator import gt
 from typing import Final
 
 import numpy as np
@@ -134,7 +137,7 @@ def target_weights(
     if (limits.step is None) != (current is None):
         given, missing = ("step", "current") if current is None else ("current", "step")
         raise InputError(f"goes with {given}, and is not given", path=missing)
-    held = None if current is None else _current(current)
+    held = None if current is None else _current(current, assets)
     low, high = (limit.copy() for limit in limits.box(len(matrix)))
     priced = np.ones(len(matrix), dtype=bool)
     if cash is not None:
@@ -179,8 +182,8 @@ def exact_weights(
 ) -> tuple[Decimal, ...]:
     """Weights as decimals that sum to exactly 1: rounded, the remainder to the largest.
 
-    Where that would pass a rail, or the largest step from the current weights, the next largest takes it;
-    more places are used only where none can.
+    None is rounded past a rail, or the largest step from the current weights, and the next largest takes
+    what the largest can't; more places are used only where that leaves no weights.
 
     Args:
         weights: (n,) summing to 1, within the rails as far as `GuardRails.apply` could bring them.
@@ -192,17 +195,29 @@ def exact_weights(
     held = check_weights(weights)
     if not 1 <= places <= _MOST_PLACES:
         raise InputError(f"should be from 1 to {_MOST_PLACES}, is {places}", path="places")
-    low, high = _room(held, rails or GuardRails(), current)
     for digits in range(places, _MOST_PLACES + 1):
-        for place in np.argsort(-held, kind="stable").tolist():
-            tried = _decimals(held, digits, place)
-            if all(low[i] <= value <= high[i] for i, value in enumerate(tried)):
-                return tried
-    return _decimals(held, _MOST_PLACES)
+        if tried := _decimals(held, digits, rails or GuardRails(), current):
+            return tried
+    # Limits that leave one point, which no decimals write: nearest to it.
+    units = apportioned(held.tolist(), 10**_MOST_PLACES)
+    return tuple(Decimal(each).scaleb(-_MOST_PLACES) for each in units)
 
 
-def _decimals(weights: Floats, places: int, rest: int | None = None) -> tuple[Decimal, ...]:
-    units = apportioned(weights.tolist(), 10**places, rest)
+def _decimals(
+    weights: Floats, places: int, rails: GuardRails, current: ArrayLike | None
+) -> tuple[Decimal, ...] | None:
+    """Rounded within the rails; None where no such decimals sum to 1."""
+    low, high = _room(weights, Decimal(1).scaleb(-places), rails, current)
+    whole = 10**places
+    least = [ceil(each.scaleb(places)) for each in low]
+    most = [floor(each.scaleb(places)) for each in high]
+    if any(map(gt, least, most)) or not sum(least) <= whole <= sum(most):
+        return None
+    units = [round(Fraction(each) * whole) for each in weights.tolist()]
+    units = [min(max(each, few), many) for each, few, many in zip(units, least, most, strict=True)]
+    for place in np.argsort(-weights, kind="stable").tolist():
+        rest = whole - sum(units)
+        units[place] = min(max(units[place] + rest, least[place]), most[place])
     return tuple(Decimal(each).scaleb(-places) for each in units)
 
 
@@ -248,26 +263,31 @@ def _base(
     return weights
 
 
-def _current(weights: ArrayLike) -> Floats:
+def _current(weights: ArrayLike, assets: Sequence[str]) -> Floats:
     try:
-        return check_weights(weights)
+        return check_weights(weights, assets)
     except InputError as error:
         raise type(error)(error.message, path=error.path.replace("weights", "current", 1)) from None
 
 
 def _room(
-    weights: Floats, rails: GuardRails, current: ArrayLike | None
-) -> tuple[Sequence[Decimal], Sequence[Decimal]]:
-    """How far each weight may be rounded: the rails as they were typed, and the weights themselves."""
-    low, high = (values.tolist() for values in rails.box(len(weights)))
-    floors, caps = [Decimal(repr(value)) for value in low], [Decimal(repr(value)) for value in high]
-    if rails.step is not None and current is not None:
-        step = Decimal(repr(rails.step))
-        held = [Decimal(repr(value)) for value in finite(current, "current").tolist()]
-        floors = [max(floor, value - step) for floor, value in zip(floors, held, strict=True)]
-        caps = [min(cap, value + step) for cap, value in zip(caps, held, strict=True)]
+    weights: Floats, unit: Decimal, rails: GuardRails, current: ArrayLike | None
+) -> tuple[list[Decimal], list[Decimal]]:
+    """How far each weight may be rounded: the rails as they were typed, a unit where a step ends outside."""
     exact = [Decimal(value) for value in weights.tolist()]
-    return (
-        [min(floor, value) for floor, value in zip(floors, exact, strict=True)],
-        [max(cap, value) for cap, value in zip(caps, exact, strict=True)],
-    )
+    floors, caps = rails.box(len(weights))
+    low = [
+        _typed(limit) if limit <= value else value - unit for limit, value in zip(floors, exact, strict=True)
+    ]
+    high = [
+        _typed(limit) if limit >= value else value + unit for limit, value in zip(caps, exact, strict=True)
+    ]
+    if rails.step is not None and current is not None:
+        step, held = _typed(rails.step), list(map(_typed, finite(current, "current")))
+        low = [max(limit, value - step) for limit, value in zip(low, held, strict=True)]
+        high = [min(limit, value + step) for limit, value in zip(high, held, strict=True)]
+    return list(map(min, low, exact)), list(map(max, high, exact))
+
+
+def _typed(value: float) -> Decimal:
+    return Decimal(repr(float(value)))

@@ -44,5 +44,4 @@ def test_what_is_apportioned_sums_to_the_whole(parts: list[float], whole: int) -
 
 def test_the_rest_goes_where_it_should() -> None:
     assert apportioned([1 / 3] * 3, 100) == [34, 33, 33]
-    assert apportioned([1 / 3] * 3, 100, rest=2) == [33, 33, 34]
     assert apportioned([0.125, 0.875], 100) == [12, 88]

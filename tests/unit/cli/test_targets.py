@@ -120,6 +120,7 @@ def test_runs_repeat(prices: str) -> None:
         ("equal", ("--covariance", "shrunken"), "InputError", "no covariance", "shrunk"),
         ("equal", ("--cash-asset", "WETH"), "InputError", "has prices", None),
         ("equal", ("--cash-weight", "0.1"), "InputError", "needs a cash asset", None),
+        ("equal", ("--cash-asset", ""), "InputError", "at least 1 character", None),
         ("equal", ("--max-step", "0.1"), "InputError", "goes with step", None),
         ("equal", ("--max-step", "nan", "--current", "WETH=1"), "InputError", "out of range", None),
         ("equal", ("--max-step", "0.1", "--current", "WETH=0.5"), "InputError", "should sum to 1", None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -194,6 +195,15 @@ def test_what_cannot_be_met_is_refused() -> None:
         target_weights(
             rule_of("equal"), RETURNS, COVARIANCE, rails=GuardRails(step=0.1), current=np.full(4, 0.5)
         )
+    with pytest.raises(InputError, match=r"^current\.B: should be at least 0, is -0\.5"):
+        target_weights(
+            rule_of("equal"),
+            RETURNS,
+            COVARIANCE,
+            rails=GuardRails(step=0.1),
+            current=np.array([0.5, -0.5, 0.5, 0.5]),
+            assets="ABCD",
+        )
     with pytest.raises(InsufficientHistory, match="60 rows, 90"):
         target_weights(rule_of("momentum", window=90), RETURNS, COVARIANCE)
     with pytest.raises(InputError, match="capitals"):
@@ -242,6 +252,24 @@ def test_the_remainder_passes_no_rail() -> None:
         abs(value - Decimal(repr(held))) <= Decimal("0.00004")
         for value, held in zip(stepped, current.tolist(), strict=True)
     )
+
+
+@given(st.integers(2, 20), st.integers(2, 8), st.floats(0.001, 0.2), st.integers(0, 2**32 - 1))
+def test_steps_from_weights_of_many_digits_are_kept_in_the_places_asked_for(
+    size: int, places: int, step: float, seed: int
+) -> None:
+    """Present weights have as many digits as floats do. What stands at the end of its step is rounded back,
+    if it is above its cap too."""
+    random = np.random.default_rng(seed)
+    current, wanted = random.dirichlet(np.ones(size), 2)
+    rails = GuardRails(step=step, cap=max(0.3, 1.1 / size))
+    found = exact_weights(rails.apply(wanted, current), places=places, rails=rails, current=current)
+    assert sum(found) == 1
+    moved = [abs(Fraction(a) - Fraction(b)) for a, b in zip(found, current.tolist(), strict=True)]
+    assert max(moved) <= Fraction(step) + Fraction(1, 10**15)
+    ends = sum(each > step - 10.0**-places for each in map(float, moved))
+    if ends < size - 1:  # somebody has room
+        assert min(each.as_tuple().exponent for each in found) >= -places
 
 
 def test_places_out_of_range_are_refused() -> None:
