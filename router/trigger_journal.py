@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from io import FileIO
 from itertools import takewhile
 from pathlib import Path
@@ -233,13 +234,13 @@ def accepted_prices(
 @cache
 def solver_here() -> tuple[str, ...]:
     """What the last bits of a weighing depend on: the code that decides, libraries with their versions, the
-    interpreter, the kind of machine, and the instructions of its processor that numpy and its BLAS choose
-    their loops by."""
+    interpreter, the kind of machine, the instructions of its processor that numpy chooses its loops by, and
+    the processor whose loops BLAS has chosen."""
     found = [f"router {_version('atomic-rebalance')} {_code()}"]
     found += [f"{name} {_version(name)}" for name in _SOLVERS]
     known = np.show_config(mode="dicts")
     if isinstance(known, dict):
-        found.append(f"BLAS {known['Build Dependencies']['blas'].get('version', 'unknown')}")
+        found.append(f"BLAS {known['Build Dependencies']['blas'].get('version', 'unknown')} {_blas_core()}")
         found.append(f"SIMD {' '.join(known['SIMD Extensions'].get('found', ()))}")
     return (*found, f"Python {python_version()}", f"{system()} {machine()}")
 
@@ -248,6 +249,16 @@ def _code() -> str:
     """Digest of the modules that decisions are made by, which change between versions too."""
     folder = Path(decision.__file__).parent
     return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()[:16]
+
+
+def _blas_core() -> str:
+    """Processors of the same instructions may have loops of their own; the environment may choose others."""
+    if find_spec("threadpoolctl") is None:  # comes with scikit-learn
+        return "unknown"
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+    cores = {str(each.get("architecture")) for each in threadpool_info() if each["user_api"] == "blas"}
+    return " ".join(sorted(cores))
 
 
 def _version(package: str) -> str:

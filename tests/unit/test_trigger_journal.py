@@ -111,6 +111,20 @@ def test_what_a_weighing_depends_on_is_named_and_stays() -> None:
         assert any(each.startswith(f"{name} ") for each in told)
 
 
+def test_a_processor_that_blas_has_other_loops_for_is_another_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    solver_here.cache_clear()
+    here = solver_here()
+    other = {"user_api": "blas", "architecture": "Sandybridge"}
+    monkeypatch.setattr("threadpoolctl.threadpool_info", lambda: [other, {"user_api": "openmp"}])
+    solver_here.cache_clear()
+    assert [each for each in solver_here() if each not in here] == [
+        next(each for each in solver_here() if each.startswith("BLAS ") and each.endswith(" Sandybridge"))
+    ]
+    solver_here.cache_clear()
+
+
 def test_prices_of_another_number_of_assets_are_refused() -> None:
     with pytest.raises(InputError, match=r"accepted\.prices: has 3 entries for 2 assets"):
         replace(look(None, 0.5, 0), accepted=Accepted("A", (1.0, 2.0, 3.0)))
