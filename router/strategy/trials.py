@@ -124,8 +124,8 @@ def try_models(
 ) -> Trials:
     """Walks the models through a history, and forecasts from its end.
 
-    Of the constants only those count that the rows suffice for: over a shorter history than the last year's,
-    that one would be the mean of all rows, which is another.
+    Of the constants only those count that the rows suffice to score as often as it takes: the last year's
+    would else be the mean of all rows, which is another, or leave no row before it to score a model on.
 
     Args:
         returns: (rows, n) log returns of one period, oldest first.
@@ -145,7 +145,8 @@ def try_models(
         )
     if rows.shape[1] != len(assets):
         raise InputError(f"{len(assets)} names for {rows.shape[1]} columns", path="assets")
-    constants = [each for each in CONSTANTS if each.least_rows <= len(rows)] or CONSTANTS[:1]
+    scored = rules.needed * rules.horizon
+    constants = [each for each in CONSTANTS if each.least_rows + scored <= len(rows)] or CONSTANTS[:1]
     models = {name: MODELS[name]() for name in (CHOSEN_FROM if model == AUTO else (model,))}
     # All start together, so that all are scored on the same outcomes.
     needed = max(each.least_rows for each in models.values())

@@ -24,7 +24,7 @@ def test_stdout_is_a_discipline_table_and_stderr_says_why(prices: str) -> None:
     model = DisciplineModel.model_validate(table)
     assert set(model.volatility) == {"WETH", "WBTC"}
     assert set(model.correlations) == {"WETH/WBTC"}
-    assert "EWMA 0.97 off: " in done.stderr
+    assert "EWMA 0.97 on: QLIKE" in done.stderr
     assert "QLIKE" in done.stderr
     assert "WETH: volatility" in done.stderr
 

@@ -82,6 +82,17 @@ def test_models_of_a_short_history_are_scored_on_the_same_outcomes() -> None:
     assert set(found.against) == {"constant"}
 
 
+def test_one_more_row_never_leaves_too_few_scores() -> None:
+    """Where a model comes to have enough of them, and where the last year's constant comes in."""
+    returns, needed = garch(560, seed=5)[:, None], Settings().needed
+    cards = {
+        rows: try_models(["A"], returns[:rows], "log_har").assets[0].cards["log_har"]
+        for rows in (361, 362, 364, 365, 366, 450, 546, 547, 560)
+    }
+    assert [card.scored >= needed for card in cards.values()] == [False, *[True] * 8]
+    assert [len(card.constants) for card in cards.values()] == [1] * 7 + [2] * 2
+
+
 def test_cash_has_neither_volatility_nor_correlation() -> None:
     returns = np.column_stack([garch(500, seed=6), np.zeros(500)])
     trials = try_models(["A", "USD"], returns, "ewma")
