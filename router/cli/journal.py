@@ -27,6 +27,8 @@ def ending(journal: Path | None, account: str) -> Iterator[None]:
     if journal is None:
         yield
         return
+    if not journal.is_file():
+        raise InputError(NO_LOOK, path=journal.name)
     with open_journal(journal, account) as opened:
         if opened.state is None:
             raise InputError(NO_LOOK, path=journal.name)

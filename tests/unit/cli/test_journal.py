@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from router.cli.journal import ending
 from router.cli.main import run
 from router.documents.snapshot_file import save_snapshot
-from router.errors import RpcFailure, StalePrice
+from router.errors import InputError, RpcFailure, StalePrice
 from router.strategy.journal import End
 from router.trigger_journal import open_journal
 from router.wire import EncodingError
@@ -80,6 +81,18 @@ def test_a_plan_that_nothing_can_send_has_failed(
 def test_a_plan_that_can_be_sent_leaves_it_in_flight(tmp_path: Path, flags: list[str]) -> None:
     assert run(["plan", *flags, "--json"]) == 0
     assert ends(tmp_path) == []
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_journal_without_a_look_hears_of_no_end_and_is_not_begun_by_one(
+    tmp_path: Path, begun: bool
+) -> None:
+    path = tmp_path / "trigger.jsonl"
+    if begun:
+        path.touch()
+    with pytest.raises(InputError, match=r"trigger\.jsonl: holds no look yet"), ending(path, "eip155:1:0x"):
+        pytest.fail("the rebalance was begun")
+    assert path.exists() == begun
 
 
 def test_a_plan_of_another_portfolio_ends_nothing(tmp_path: Path, flags: list[str]) -> None:
