@@ -10,6 +10,10 @@ from router.documents.portfolio_file import load_portfolio
 from router.errors import InputError
 from router.tokens import to_checksum
 
+SIZES = tuple(10 ** (-4 + place / 16) for place in range(65))
+"""Shares of the portfolio's value that trades are solved for: between two of them a curve is a chord, half a
+percent above the cost of what pools quote at most."""
+
 
 def pool_costs(snapshot: Path | None, portfolio: Path | None) -> PoolCosts | None:
     """Cost curves of a portfolio's tokens, each against the numeraire; assets are called by their symbols.
@@ -31,7 +35,7 @@ def pool_costs(snapshot: Path | None, portfolio: Path | None) -> PoolCosts | Non
 
     market = load_market(snapshot)
     owner = load_portfolio(portfolio, market)
-    measured = measure_cost(market, owner, hub=market.numeraire, marked=Marked.REST)
+    measured = measure_cost(market, owner, sizes=SIZES, hub=market.numeraire, marked=Marked.REST)
     valuation = Valuation(market, owner)
     symbols = [market.tokens[token].symbol for token in measured.assets]
     names = [
