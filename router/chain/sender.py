@@ -271,13 +271,23 @@ class _Job:
         try:
             self._revoke()
         except RouterError as error:
-            self.broadcaster.progress(f"approvals could not be taken back: {error}")
+            self._tell_kept(error)
+
+    def _tell_kept(self, error: RouterError) -> None:
+        self.broadcaster.progress(f"approvals could not be taken back: {error}")
 
     def _finish(
         self, receipts: tuple[Receipt, ...], execution: Receipt, simulation: Simulation | None
     ) -> Sent:
-        """Takes back what is left of the approvals, then verifies."""
-        revoked = self._revoke()
+        """Takes back what is left of the approvals, then verifies.
+
+        The rebalance has landed: where that is refused, the check of allowances fails, and no more.
+        """
+        revoked: tuple[Receipt, ...] = ()
+        try:
+            revoked = self._revoke()
+        except (ExecutionReverted, GuardRefused) as error:
+            self._tell_kept(error)
         outcome = self._outcome(execution)
         checks = verify(
             self.node,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from router.chain.broadcast import Sending
+from router.chain.broadcast import Broadcaster, Receipt, Sending
+from router.chain.calls import Transaction
 from router.chain.executor import executor_address
 from router.chain.fees import FeePolicy
 from router.chain.journal import Journal, Status
@@ -81,6 +82,28 @@ def test_deliver_first_lands_and_takes_back_the_rest_of_the_approval(market: Mar
     assert result.verified, result.checks
     assert result.simulation is not None
     assert result.simulation.outcome == result.outcome
+
+
+def test_a_rebalance_that_landed_is_told_to_have_landed_though_its_approval_stays(
+    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dear_after_the_execution(self: Broadcaster, transaction: Transaction, peak_gas: int) -> Receipt:
+        if transaction.purpose.startswith("revoke"):
+            raise GuardRefused("the base fee is above the cap")
+        return send(self, transaction, peak_gas)
+
+    send = Broadcaster.send
+    monkeypatch.setattr(Broadcaster, "send", dear_after_the_execution)
+    program = deliver_first(market, "morpho_blue", "USDC", 20_000 * USDC)
+    result = sent(market, program, tmp_path, simulation=simulated(market, program))
+    assert result.execution.succeeded
+    assert [check.name for check in result.checks if not check.ok] == ["owner allows the executor nothing"]
+
+    monkeypatch.undo()
+    again = sent(market, program, tmp_path, simulation=simulated(market, program))
+    assert again.execution == result.execution
+    assert [each.purpose for each in again.receipts] == ["revoke USDC"]
+    assert again.verified, again.checks
 
 
 def test_it_refuses_without_a_simulation(market: Market, tmp_path: Path) -> None:
