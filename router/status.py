@@ -246,6 +246,7 @@ def _rows(standing: Standing, bands: Mapping[Address, Band]) -> list[StatusRow]:
                 weight=weights[place],
                 target=format_amount(portfolio.targets_wad.get(token, 0), _WEIGHT_DECIMALS),
                 drift_bps=float(standing.drift.deviation[place]) * BPS,
+                drift_value=float(standing.drift.money[place]),
                 relative_drift=_known(float(relative[place])),
                 trigger_bps=None if band is None else band.trigger * BPS,
                 landing_bps=None if band is None else band.landing * BPS,

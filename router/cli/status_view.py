@@ -54,11 +54,12 @@ def _bps(value: float | None) -> str:
 
 
 def _drifts(drifts: Iterable[DriftEntry]) -> str:
-    """Each with its name, for people mix them up."""
+    """Each with its name, for people mix them up, and in money."""
     known = (each for each in drifts if each.value is not None)
     return ", ".join(
         f"{NAMES.get(each.measure, each.measure)} "
         + (f"{each.value:.2%}" if each.measure == "relative" else f"{(each.value or 0) * BPS:.1f} bp")
+        + f" ({money(each.numeraire or 0)})"
         for each in known
     )
 

@@ -11,7 +11,8 @@ from router.documents.judgement_models import JudgementEntry
 
 
 class StatusRow(FileModel):
-    """One token of the portfolio; weights are shares of 1, `drift_bps` is weight minus target."""
+    """One token of the portfolio; weights are shares of 1, `drift_bps` is weight minus target, `drift_value`
+    the same in the numeraire."""
 
     token: AddressText
     symbol: str
@@ -22,6 +23,7 @@ class StatusRow(FileModel):
     weight: Number | None
     target: SignedText
     drift_bps: Number | None
+    drift_value: Number | None = None
     relative_drift: Annotated[
         Number | None, Field(description="|drift| as a share of the target; null where the target is 0")
     ] = None

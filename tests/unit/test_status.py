@@ -55,6 +55,13 @@ def test_every_sense_of_drift_is_told_by_name() -> None:
     assert told["tracking_error"].value == pytest.approx(0.15 * (0.64 + 0.36 - 2 * 0.24) ** 0.5)
 
 
+def test_drift_is_told_in_money_by_token() -> None:
+    rows = {row.symbol: row for row in status_file(look(market(), owner(), BAND)).tokens}
+    assert {symbol: row.drift_value for symbol, row in rows.items()} == pytest.approx(
+        {"USD": 0.0, "ETH": 1.5e4, "BTC": -1.5e4}, abs=0.1
+    )
+
+
 def test_a_token_held_with_no_target_has_no_relative_drift_to_tell() -> None:
     told = status_file(look(market(), portfolio(HELD, {"USD": 0.5, "ETH": 0.5}), BAND))
     assert next(row for row in told.tokens if row.symbol == "BTC").relative_drift is None
