@@ -125,7 +125,7 @@ USDC = "0.4"
 # cooldown_hours = 12
 # min_trade = "250"  # in the numeraire
 # gas_ceiling_gwei = 40
-# max_price_age_s = 3600
+# max_price_age_s = 90000  # of a feed's answer: above its heartbeat, which is a day for many
 # max_attempts = 3
 # retry_after_s = 300
 
