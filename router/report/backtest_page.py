@@ -64,7 +64,7 @@ def backtest_page(results: Sequence[Result], source: str, sweep: SweepEntry | No
             weights_figure(results),
             paragraph("After each row's trade. Dashed: targets. Dotted: where the policy trades.", "small"),
         ),
-        section("Costs", cost_figure(results), costs(results)),
+        section("Costs", cost_figure(results), costs(results), *_extrapolated(results)),
         _attribution(results, attributed),
         *_sweep(sweep),
         section("Trades", *(trades(result) for result in results)),
@@ -87,6 +87,15 @@ def _thinning(results: Sequence[Result]) -> Iterator[Html]:
     rows = max(result.rows for result in results)
     if rows > MOST_POINTS:
         yield paragraph(f"Lines show every {-(-rows // MOST_POINTS)}th of {rows:,} rows.", "small")
+
+
+def _extrapolated(results: Sequence[Result]) -> Iterator[Html]:
+    if beyond := [each for each in results if each.beyond_depth]:
+        yield items(
+            f"{each.policy}: {each.beyond_depth:,} trades are larger than the pools' curves reach; their "
+            "cost is extrapolated"
+            for each in beyond
+        )
 
 
 def _attribution(results: Sequence[Result], attributed: Mapping[str, Attribution]) -> Html:

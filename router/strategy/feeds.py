@@ -160,16 +160,19 @@ def find_disagreement(readings: Sequence[PriceReading], max_deviation_bps: float
     middle = median(reading.price for reading in readings)
     whole = 2 if len(readings) == 2 else 1  # each of two is half of their distance from the median
     found = [(abs(reading.price - middle) / middle * BPS * whole, reading) for reading in readings]
-    off = [reading for deviation, reading in found if not deviation <= max_deviation_bps]
+    off = sorted(
+        (reading for deviation, reading in found if not deviation <= max_deviation_bps),
+        key=lambda reading: reading.source,
+    )
     if not off:
         return None
     token, worst = readings[0].token, max(deviation for deviation, _ in found)
-    told = ", ".join(sorted(f"{reading.source} says {reading.price:.9g}" for reading in off))
+    told = ", ".join(f"{reading.price:.9g} by {reading.source}" for reading in off)
     return SourcesDisagree(
-        f"the price of {token} is {middle:.9g} in the median; {told}, up to {worst:.1f} bp apart, and "
+        f"the price of {token} is {middle:.9g} in the median and {told}, up to {worst:.1f} bp apart, and "
         f"{max_deviation_bps:g} are allowed",
         token=token,
-        source=", ".join(sorted(reading.source for reading in off)),
+        source=", ".join(reading.source for reading in off),
         found=worst,
         limit=max_deviation_bps,
     )

@@ -49,7 +49,7 @@ def test_a_price_that_the_pools_deny_is_refused_and_nothing_is_saved(files: File
     done = rebalance("plan", *flags, "--json")
     assert done.code == 4
     assert done.document["error"] == "SourcesDisagree"
-    assert "the pools says 2000" in done.document["message"]
+    assert "2000 by the pools" in done.document["message"]
     assert not any(path.exists() for path in (out, saved, page))
 
     told = rebalance("plan", *flags, "--json", "--trade-broken-market")

@@ -13,10 +13,11 @@ from router.report import backtest_figures, backtest_tables
 from router.report.backtest_figures import bounds_of, drift_before
 from router.report.backtest_page import backtest_page
 from router.report.words import money
-from tests.unit.backtest.series import COSTS, days, random_prices, study_of
+from tests.unit.backtest.series import COSTS, curves, days, random_prices, study_of
 from tests.unit.report.page import Page
 
 STUDY = study_of(random_prices(3), costs=COSTS["all"])
+FREE = study_of(random_prices(3))
 RESULTS = compare(STUDY, ["hold", "abs_band_0.03", "rel_band_0.1_edge", "calendar_7"])
 PAGE = Page(backtest_page(RESULTS, "prices.csv"))
 
@@ -107,6 +108,15 @@ def test_pools_stand_beside_what_trading_took() -> None:
         found = pooling_of(result, attribution_of(result))
         expected = (found.trading_cost, found.loss_to_arbitrageurs, found.loss_without_fee)
         assert row == [result.policy, *(f"{share * 1e4:,.2f}" for share in expected)]
+
+
+def test_trades_beyond_the_curves_are_told() -> None:
+    assert "trades are larger" not in Page(backtest_page(compare(FREE, ["hold"]), "p.csv")).text
+    deep = study_of(random_prices(3), costs=Costs(market=curves("ABC", 1e4)))
+    (result,) = compare(deep, ["calendar_7"])
+    assert result.beyond_depth
+    told = f"calendar_7: {result.beyond_depth} trades are larger than the pools' curves reach"
+    assert told in Page(backtest_page([result], "p.csv")).text
 
 
 def test_page_says_that_it_forecasts_nothing() -> None:
