@@ -92,11 +92,12 @@ def tear_sheet(result: Result, *, benchmark: Result | None = None) -> bytes:
 
 
 def daily_returns(result: Result) -> pd.Series[Any]:
-    """Of the last row of each day, on dates without a zone."""
+    """Of the last row of each day, on dates without a zone; 0 on days without a row, so that a year of weekly
+    prices is a year as well."""
     import pandas as pd
 
     equity = pd.Series(result.equity, index=pd.DatetimeIndex(result.times), name=result.policy)
-    daily = equity.groupby(equity.index.normalize()).last()
+    daily = equity.groupby(equity.index.normalize()).last().asfreq("D").ffill()
     returns: pd.Series[Any] = daily.pct_change().iloc[1:]
     return returns
 

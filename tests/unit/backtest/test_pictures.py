@@ -42,6 +42,18 @@ def test_returns_are_those_of_whole_days() -> None:
     assert daily_returns(result).to_numpy() == pytest.approx([result.equity[47] / result.equity[23] - 1])
 
 
+def test_days_without_a_row_return_nothing() -> None:
+    """A tear sheet counts 365 returns as a year, and weekly prices have 52."""
+    prices = random_prices(2, rows=40)
+    weeks = np.datetime64("2021-01-01", "us") + np.arange(40) * np.timedelta64(7, "D")
+    result = run(replace(STUDY, prices=Prices(weeks, prices.assets, prices.values)), "hold")
+    found = daily_returns(result)
+    assert len(found) == 39 * 7
+    assert np.count_nonzero(found) == 39
+    assert np.prod(1 + found) == pytest.approx(result.equity[-1] / result.equity[0])
+    assert found.std() * np.sqrt(365) == pytest.approx(result.metrics["volatility"], rel=0.1)
+
+
 def test_too_little_to_tell_is_refused() -> None:
     short = run(study_of(random_prices(3, rows=8)), "hold")
     with pytest.raises(InsufficientHistory):
