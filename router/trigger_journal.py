@@ -22,6 +22,7 @@ from io import FileIO
 from itertools import takewhile
 from pathlib import Path
 from platform import machine, python_version, system
+from stat import S_ISREG
 from typing import TypeAlias, overload
 
 import numpy as np
@@ -163,7 +164,10 @@ def open_journal(path: Path, account: str | None = None) -> Iterator[TriggerJour
             raise GuardRefused(f"{path.name}: another process has this journal open") from None
         except OSError as error:
             raise InputError(f"cannot be locked: {error.strerror or error}", path=path.name) from None
-        if not os.fstat(handle).st_size:
+        found = os.fstat(handle)
+        if not S_ISREG(found.st_mode):
+            raise InputError("is no regular file", path=path.name)
+        if not found.st_size:
             _sync_folder(path)
         opened = TriggerJournal(file, path.name)
         _require_account(opened.lines, account, path.name)

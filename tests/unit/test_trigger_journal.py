@@ -206,6 +206,12 @@ def test_a_disk_that_does_not_take_a_line_is_named(tmp_path: Path, monkeypatch: 
         assert len(journal.lines) == 4
 
 
+def test_what_is_no_regular_file_is_refused_and_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: is no regular file"), open_journal(tmp_path / "pipe"):
+        pass
+
+
 def test_a_file_that_cannot_be_locked_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
