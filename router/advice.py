@@ -9,7 +9,7 @@ from math import isfinite
 
 import numpy as np
 
-from router.errors import Unsolved
+from router.errors import InfeasibleWeights, InputError, Unsolved
 from router.fixed_point import BPS, WAD, apportioned
 from router.market_cost import CostProbe
 from router.plan import Judgement, Plan
@@ -30,6 +30,8 @@ NO_PLAN = "no_plan"
 """The planner finds nothing to trade on the way to the landing."""
 ONE_WAY = 2
 """Sides of a trade in one asset: bought and sold."""
+LIMITS = "discipline.max_weight"
+"""Where the owner wrote what no weights keep."""
 SPREADS = tuple(1.22 ** (0.5**k) for k in range(4))
 """How wide about the trade decided on cost curves are measured again, each time."""
 
@@ -77,7 +79,7 @@ class Advice:
         return Judgement(
             trade=decision.trade,
             reason=decision.reason.value,
-            explanation=decision.explanation,
+            explanation=_worded(decision.explanation, self.valuation),
             aim=decision.aim.value,
             traded=decision.traded,
             landing_wad=dict(zip(self.tokens, apportioned(decision.landing.tolist(), WAD), strict=True)),
@@ -175,10 +177,19 @@ def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> 
     """
     valuation = Valuation(snapshot, portfolio)
     valuation.check()
-    tokens = valuation.tokens
     held = valuation.weights(valuation.tradable)
     if min(held.values()) < 0:
         return None
+    try:
+        return _advised(valuation, discipline, held)
+    except InputError as error:
+        path = _worded(LIMITS if isinstance(error, InfeasibleWeights) else error.path, valuation)
+        raise type(error)(_worded(error.message, valuation), path=path, nearest=error.nearest) from error
+
+
+def _advised(valuation: Valuation, discipline: Discipline, held: Mapping[Address, float]) -> Advice:
+    """By address, which is what errors call tokens."""
+    snapshot, portfolio, tokens = valuation.snapshot, valuation.portfolio, valuation.tokens
     weights = np.array([held[token] for token in tokens])
     targets = np.array([valuation.target(token) for token in tokens])
     covariance = discipline.covariance(tokens, snapshot.numeraire)
@@ -207,6 +218,13 @@ def advise(snapshot: Snapshot, portfolio: Portfolio, discipline: Discipline) -> 
             break
         decision = decided(left)
     return Advice(valuation, discipline, covariance, decision)
+
+
+def _worded(text: str, valuation: Valuation) -> str:
+    """With symbols for the addresses of the portfolio's tokens."""
+    for token in valuation.tokens:
+        text = text.replace(token, valuation.symbol(token))
+    return text
 
 
 def _limits(

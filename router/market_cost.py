@@ -314,7 +314,8 @@ def _leg(ground: _Ground, token: Address) -> float:
     """Gas of trading a token at all, numeraire units: its transfer, its bounds, and the pools that are worth
     their gas at a typical size."""
     own = (PULL_GAS + BOUND_GAS) * ground.price.per_gas
-    if not ground.trades(token) or ground.price.free:
+    worthless = TYPICAL * ground.nav <= own  # a swap takes more gas than that
+    if not ground.trades(token) or ground.price.free or worthless:
         return own
     market, book = ground.universe.market, ground.universe.market.book
     goal = ground.goal({ground.hub: ground.nav, token: TYPICAL * ground.nav}, {ground.hub: 1.0})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from router.advice import NO_PLAN, PLAN_COSTS_MORE, advise
 from router.documents.plan_file import load_plan, save_plan
-from router.errors import Infeasible, InputError
+from router.errors import Infeasible, InfeasibleWeights, InputError
 from router.fixed_point import BPS, WAD
 from router.market_cost import CostProbe, measure_cost
 from router.plan import Plan, Verdict
@@ -204,8 +204,29 @@ def test_a_decision_rests_on_curves_that_hold_where_it_trades() -> None:
     assert coarse > exact * (1 + 1e-3)
 
 
+def test_tokens_are_called_by_their_symbols() -> None:
+    def capped(**most: float) -> Discipline:
+        limits = {token(name): weight for name, weight in most.items()}
+        return Discipline(3.0, 30.0, VOLATILITY, 0.5, max_weight=limits)
+
+    plan = planned(portfolio(HELD, WANTED), discipline=capped(ETH=0.3))[1]
+    assert plan.judgement is not None
+    assert plan.judgement.explanation.startswith("ETH beyond limits, so a trade is due")
+    with pytest.raises(InfeasibleWeights, match=r"^discipline\.max_weight: no weights"):
+        planned(portfolio(HELD, WANTED), discipline=capped(ETH=0.1, BTC=0.1, USD=0.1))
+
+
+@pytest.mark.parametrize("gas_price_wei", [10**9, 10**11])
+def test_dust_that_is_worth_less_than_any_gas_is_held(gas_price_wei: int) -> None:
+    for value in (1e-6, 1e-2):
+        held = {"USD": value * 0.7, "ETH": value * 0.3}
+        _, plan = planned(portfolio(held, {"USD": 0.5, "ETH": 0.5}, gas_price_wei=gas_price_wei))
+        assert plan.judgement is not None
+        assert (plan.verdict, plan.judgement.trade) == (Verdict.HOLD, False)
+
+
 def test_a_token_without_a_volatility_is_named() -> None:
-    with pytest.raises(InputError, match="no volatility"):
+    with pytest.raises(InputError, match=r"^discipline\.volatility\.(BTC|EUR): has no volatility"):
         planned(
             portfolio({**HELD, "EUR": 1e4}, WANTED), discipline=Discipline(3.0, 30.0, {token("ETH"): 0.8})
         )
