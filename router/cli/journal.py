@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,24 +22,31 @@ from router.trigger_journal import NO_LOOK, Finding, open_journal, replay_journa
 
 
 @contextmanager
-def ending(journal: Path | None, account: str) -> Iterator[None]:
-    """Writes into the journal of an account's trigger how the block ended; what a node's failure leaves open
-    stays in flight."""
+def ending(journal: Path | None, account: str) -> Iterator[Callable[[str], None]]:
+    """Writes into the journal of an account's trigger how the block ended: completed where it calls what it
+    is given with the hash of its transaction, unless that is in the journal already. What a node's failure
+    leaves open stays in flight."""
     if journal is None:
-        yield
+        yield lambda _: None
         return
     if not journal.is_file():
         raise InputError(NO_LOOK, path=journal.name)
     with open_journal(journal, account) as opened:
-        if opened.state is None:
+        if (state := opened.state) is None:
             raise InputError(NO_LOOK, path=journal.name)
+
+        landed: list[str] = []
         try:
-            yield
+            yield landed.append
         except (ExecutionReverted, GuardRefused):
-            if opened.state.flight is not None:
-                opened.add(end(Ending.FAILED, opened.state, _now(opened.state)))
+            if state.flight is not None:
+                opened.add(end(Ending.FAILED, state, _now(state)))
             raise
-        opened.add(end(Ending.COMPLETED, opened.state, _now(opened.state)))
+        for transaction in landed:
+            if opened.tells_of(transaction):
+                say(f"note: {journal.name} has this rebalance already; nothing is added", markup=False)
+            else:
+                opened.add(replace(end(Ending.COMPLETED, state, _now(state)), transaction=transaction))
 
 
 def end_flight(journal: Path | None, how: Ending, at: datetime | None) -> None:
@@ -102,6 +110,7 @@ def row_of(found: Finding) -> JournalRow:
             what=record.ending.value,
             reasons=(),
             causes=(),
+            transaction=record.transaction,
             differences=found.differences,
         )
     decision, weighing = record.decision, record.weighing
@@ -136,7 +145,7 @@ def _show(report: JournalFile) -> None:
                 row.what,
                 ", ".join(row.reasons),
                 f"{row.weighed}: {row.weighed_reason}, {row.net_bps:+.2f} bp" if row.weighed else "",
-                ", ".join(row.causes),
+                ", ".join(row.causes) or row.transaction or "",
                 "; ".join(row.differences) or ("the same" if row.compared == "exact" else "agrees"),
             )
             for row in report.lines

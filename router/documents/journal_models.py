@@ -17,6 +17,7 @@ class JournalRow(FileModel):
     what: Literal["fired", "held", "completed", "failed", "declined"]
     reasons: tuple[str, ...]
     causes: tuple[str, ...]
+    transaction: Annotated[str | None, Field(description="hash of the one that completed it")] = None
     weighed: Annotated[
         Literal["trade", "hold"] | None, Field(description="by costs; null where no trade was weighed")
     ] = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ import pytest
 from router.cli.journal import ending
 from router.cli.main import run
 from router.documents.snapshot_file import save_snapshot
-from router.errors import InputError, RpcFailure, StalePrice
+from router.errors import GuardRefused, InputError, RpcFailure, StalePrice
 from router.strategy.journal import End
-from router.trigger_journal import open_journal
+from router.trigger_journal import open_journal, replay_journal
 from router.wire import EncodingError
 from tests import markets
 from tests.markets import v2
@@ -93,6 +95,49 @@ def test_a_journal_without_a_look_hears_of_no_end_and_is_not_begun_by_one(
     with pytest.raises(InputError, match=r"trigger\.jsonl: holds no look yet"), ending(path, "eip155:1:0x"):
         pytest.fail("the rebalance was begun")
     assert path.exists() == begun
+
+
+def test_an_old_plan_that_is_sent_again_completes_nothing_new(tmp_path: Path, flags: list[str]) -> None:
+    path, account = tmp_path / "trigger.jsonl", f"eip155:1:{markets.OWNER}"
+    for transaction in ("0xaa", "0xaa", "0xbb"):
+        with ending(path, account) as landed:
+            landed(transaction)
+        assert run(["status", *flags, "--json"]) == 0
+    with open_journal(path) as journal:
+        told = [
+            line.transaction if isinstance(line, End) else line.decision.reason.value
+            for line in journal.lines
+        ]
+    assert told == ["fired", "0xaa", "fired", "in_flight", "0xbb", "fired"]
+    assert [found.differences for found in replay_journal(path)] == [()] * 6
+
+
+def test_the_transaction_that_completed_a_rebalance_is_told(
+    tmp_path: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trigger.jsonl"
+    with ending(path, f"eip155:1:{markets.OWNER}") as landed:
+        landed("0xaa")
+    capsys.readouterr()
+    assert run(["replay", str(path), "--json"]) == 0
+    lines = json.loads(capsys.readouterr().out)["lines"]
+    assert [line["transaction"] for line in lines] == [None, "0xaa"]
+
+
+def test_a_disk_that_is_full_once_a_rebalance_has_landed_tells_of_no_failure(
+    tmp_path: Path, flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def send() -> None:
+        with ending(tmp_path / "trigger.jsonl", f"eip155:1:{markets.OWNER}") as landed:
+            landed("0xaa")
+            monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(GuardRefused, match="No space left"):
+        send()
+    assert ends(tmp_path) == []
 
 
 def test_a_plan_of_another_portfolio_ends_nothing(tmp_path: Path, flags: list[str]) -> None:
