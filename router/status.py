@@ -207,6 +207,10 @@ def status_file(standing: Standing) -> StatusFile:
             notes.append("no journal, so calendars count from this look, and none fires")
     else:
         notes += [f"{OVERRULED}{fault}" for fault in standing.record.accepted.overruled]
+    if (flight := standing.record.after.flight) is not None and not standing.record.decision.fires:
+        notes.append(
+            f"in flight since {flight.at.isoformat()}, until `send --journal` or `plan --journal` ends it"
+        )
     if portfolio.cash_flows:
         notes.append("weights and drift are those after the cash flows")
     return StatusFile.of(

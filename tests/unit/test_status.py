@@ -155,6 +155,9 @@ def test_a_look_replays_from_its_record_and_goes_on_from_its_state() -> None:
     assert replay_record(record, solver_here()).differences == ()
     again = look(market(), owner(), BAND, state=record.after)
     assert again.reason == "in_flight"
+    said = [note for status in (first, again) for note in status_file(status).notes if "in flight" in note]
+    assert len(said) == 1
+    assert f"in flight since {record.now.isoformat()}" in said[0]
     done = completed(record.after, record.now + timedelta(minutes=1))
     later = look(market(), owner(), BAND, state=done, now=record.now + timedelta(minutes=2))
     assert later.record.decision.fires
