@@ -18,6 +18,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -65,6 +66,9 @@ def _libraries() -> tuple[Any, Any]:
 def cheapest_trade(problem: TradeProblem, allowed: Flags | None = None) -> Floats:
     """The change of weights with the least drift cost and variable cost together.
 
+    Where drift is so dear that a program would throw value away to be rid of it, which no trade can, it counts
+    for less: still enough to trade as far as limits and depth allow.
+
     Args:
         allowed: (assets,) which may trade; all where None.
 
@@ -73,7 +77,13 @@ def cheapest_trade(problem: TradeProblem, allowed: Flags | None = None) -> Float
         Unsolved: the solver gave no answer, or one that does not add up.
     """
     nobody = np.zeros(len(problem.weights))
-    return _best(problem, nobody, nobody, allowed)[0]
+    try:
+        return _best(problem, nobody, nobody, allowed)[0]
+    except Unsolved:
+        dearest = float((problem.pull @ problem.deviations).max())
+        if dearest < 1:  # what a unit less of an asset saves, per unit
+            raise
+        return _best(replace(problem, pull=problem.pull / (2 * dearest)), nobody, nobody, allowed)[0]
 
 
 def relaxed_trade(

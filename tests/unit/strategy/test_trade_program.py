@@ -173,6 +173,23 @@ def test_a_loan_is_paid_for_what_is_sold() -> None:
     assert np.abs(cheapest_trade(lent)).sum() < np.abs(cheapest_trade(problem)).sum()
 
 
+@pytest.mark.parametrize("years", [0.1, 2.0, 100.0])
+def test_drift_dearer_than_the_value_it_is_of_is_traded_as_far_as_limits_allow(years: float) -> None:
+    fee = CostCurve.proportional(0.003)
+    problem = trade_problem(
+        np.array([1.0, 0.0, 0.0]),
+        np.array([0.1, 0.5, 0.4]),
+        np.diag([1.44, 0.64, 0.01]),
+        MarketCost(("GOV", "ETH", "EUR"), (fee,) * 3, (fee,) * 3),
+        risk_aversion=3.0,
+        horizon_years=years,
+        caps={"ETH": 0.05, "EUR": 0.05},
+    )
+    trade = cheapest_trade(problem)
+    assert trade[1:] == pytest.approx([0.05, 0.05], abs=1e-6)
+    assert trade.sum() == pytest.approx(-problem.cost.variable(trade), abs=1e-12)
+
+
 # Gas by its convex hull.
 
 
