@@ -26,6 +26,7 @@ _FIELDS = 5
 _HOUR_FIELD = 1
 _NOT_REPRODUCIBLE = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)
 """croniter's H and R: a hash, and a random draw at each start."""
+_NTH_WEEKDAY = re.compile(r"#|\bL[0-7]", re.IGNORECASE)
 _SHIFT = timedelta(hours=26)
 """More than any clock has ever been set back or forward at once."""
 _MOMENT = timedelta(minutes=1)
@@ -97,8 +98,8 @@ class Cron:
     enough; else both are needed.
 
     Raises:
-        InputError: not five fields, a value out of range, a random or hashed field, an expression that never
-            comes, or an unknown zone.
+        InputError: not five fields, a value out of range, a random or hashed field, an nth weekday beside a
+            day of month, an expression that never comes, or an unknown zone.
     """
 
     expression: str
@@ -113,6 +114,12 @@ class Cron:
             )
         if _NOT_REPRODUCIBLE.search(self.expression):
             raise InputError("should mean the same in every run; H and R don't", path="cron")
+        _, _, day, _, weekday = fields
+        if _NTH_WEEKDAY.search(weekday) and not day.startswith(("*", "?")):
+            raise InputError(
+                "has a day of month and an nth weekday, of which croniter drops one: use two calendars",
+                path="cron",
+            )
         if next(_walls(self.expression, _A_DATE), None) is None:
             raise InputError(f"{self.expression!r} never comes", path="cron")
 

@@ -137,6 +137,8 @@ def test_nothing_lies_between_a_slot_and_the_next(expression, zone, at):
         ("61 9 * * *", "UTC", "cron", "out of range"),
         ("0 9 * * FUNDAY", "UTC", "cron", "is no cron expression"),
         ("0 0 30 2 *", "UTC", "cron", "never comes"),
+        ("0 9 10,15 * fri#2", "UTC", "cron", "use two calendars"),
+        ("0 9 13 * L5", "UTC", "cron", "use two calendars"),
         ("R 9 * * *", "UTC", "cron", "H and R don't"),
         ("0 h(1-5) * * *", "UTC", "cron", "H and R don't"),
         ("0 9 * * 1", "Europe/Zuerich", "timezone", "did you mean 'Europe/Zurich'"),
@@ -153,6 +155,7 @@ def test_cron_refuses_and_says_why(expression, zone, path, says):
 def test_a_day_field_that_begins_with_a_star_narrows_the_other():
     start = datetime(2024, 1, 1, 12, tzinfo=UTC)
     assert walls("0 9 */2 * mon", "UTC", start, 3) == ["15 09:00+0000", "29 09:00+0000", "05 09:00+0000"]
+    assert walls("0 9 */2 * fri#2", "UTC", start, 2) == ["09 09:00+0000", "09 09:00+0000"]
     assert walls("0 9 1,3 * mon", "UTC", start, 3) == ["03 09:00+0000", "08 09:00+0000", "15 09:00+0000"]
 
 
