@@ -66,8 +66,8 @@ def _libraries() -> tuple[Any, Any]:
 def cheapest_trade(problem: TradeProblem, allowed: Flags | None = None) -> Floats:
     """The change of weights with the least drift cost and variable cost together.
 
-    Where drift is so dear that a program would throw value away to be rid of it, which no trade can, it counts
-    for less: still enough to trade as far as limits and depth allow.
+    Where drift is so dear that a program would throw value away to be rid of it, which no trade can, it
+    counts for less: still enough to trade as far as limits and depth allow.
 
     Args:
         allowed: (assets,) which may trade; all where None.
