@@ -19,7 +19,7 @@ from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from io import FileIO
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 from platform import machine, python_version, system
 from stat import S_ISREG
@@ -93,6 +93,12 @@ class _Lines(Sequence[Line]):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
+    def with_text(self, text: str) -> Iterator[Line]:
+        """Lines that hold this text, decoding no others."""
+        for place, (start, end) in enumerate(pairwise(self._ends)):
+            if text.encode() in os.pread(self._handle, end - start, start):
+                yield self[place]
+
     def append(self, length: int) -> None:
         self._ends.append(self.end + length)
 
@@ -115,6 +121,11 @@ class TriggerJournal:
     def state(self) -> TriggerState | None:
         """After the last line; None in an empty journal."""
         return self.lines[-1].after if self.lines else None
+
+    def tells_of(self, transaction: str) -> bool:
+        """Whether a rebalance was completed here by this transaction."""
+        found = self._lines.with_text(transaction)
+        return any(isinstance(line, End) and line.transaction == transaction for line in found)
 
     def add(self, record: Line) -> None:
         """Writes one line, to the disk.

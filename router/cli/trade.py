@@ -247,8 +247,10 @@ def send_command(
         if not yes:
             show_simulation(simulation_report(chain, plan, simulation), tokens)
             click.confirm(f"Send from {plan.owner} on chain {plan.chain_id}?", abort=True, err=True)
-        with ending(journal, account_of(plan.chain_id, plan.owner)):
+        account = account_of(plan.chain_id, plan.owner)
+        with ending(journal, account) as landed:
             sent = send_plan(chain, signer, plan, simulation, options, progress=say)
+            landed(sent.execution.tx_hash)
     report = receipt_report(chain, plan, sent)
     if as_json:
         print_json(report.to_json())

@@ -135,14 +135,22 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class End(_Line):
-    """The end of a rebalance that a trigger fired, or that was made by hand."""
+    """The end of a rebalance that a trigger fired, or that was made by hand.
 
-    SCHEMA: ClassVar[str] = "rebalance-trigger-end/1"
+    Attributes:
+        transaction: hash of the one that completed it; None where nobody said.
+    """
+
+    SCHEMA: ClassVar[str] = "rebalance-trigger-end/2"
+    EARLIER: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+        {"rebalance-trigger-end/1": {"transaction": None}}
+    )
 
     ending: Ending
     before: TriggerState
     at: datetime
     after: TriggerState
+    transaction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
