@@ -7,7 +7,7 @@ import pytest
 
 from router.errors import InputError
 from router.strategy.exact import digest_of
-from router.strategy.journal import Record, replay, tick
+from router.strategy.journal import End, Ending, Record, end, replay, tick
 from router.strategy.schedule import Cron
 from router.strategy.state import arm, completed
 from router.strategy.triggers import AnyOf, Calendar, Gates, Reason, TriggerSpec
@@ -111,6 +111,14 @@ def test_lines_of_earlier_versions_still_replay(version, lacks):
     document["record"]["decision"]["attempt"] = "5"
     with pytest.raises(InputError, match="digest: is"):
         Record.of_text(json.dumps(document))
+
+
+def test_an_end_of_the_version_before_still_replays():
+    document = json.loads(end(Ending.COMPLETED, STATE, at(1)).to_text())
+    assert document["record"].pop("transaction") is None
+    document |= {"schema": "rebalance-trigger-end/1", "digest": digest_of(document["record"])}
+    ended = End.of_text(json.dumps(document))
+    assert (ended.transaction, replay(ended).differences) == (None, ())
 
 
 def test_an_altered_record_can_be_read_to_see_what_it_says():
