@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 
 import numpy as np
 
@@ -81,10 +80,6 @@ class Discipline:
                     path="discipline.correlation",
                 )
         return matrix * np.outer(sizes, sizes)
-
-    def most(self, tokens: Sequence[Address]) -> Floats:
-        """(tokens,): largest weights of a landing; infinite where none is set."""
-        return np.array([self.max_weight.get(token, inf) for token in tokens])
 
     def _volatility(self, token: Address, steady: Address | None) -> float:
         known = self.volatility.get(token)
