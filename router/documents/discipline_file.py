@@ -61,7 +61,11 @@ def _with_forecast(
     model: DisciplineModel, table: ForecastTable, names: NamedTokens, folder: Path, now: datetime
 ) -> tuple[DisciplineModel, Past, tuple[str, ...]]:
     """The discipline with the forecast's figures beside its own, and what these are from."""
-    from router.documents.portfolio_prices import KEYS, forecast_moments  # loads what prices need
+    from router.documents.portfolio_prices import (
+        KEYS,
+        forecast_moments,
+        market_prices,
+    )  # loads what prices need
 
     columns = names.distinct("discipline.forecast.columns", table.columns)
     forecast = tuple(token.address for _, token in columns)
@@ -72,7 +76,8 @@ def _with_forecast(
             if set(forecast).issuperset(names.find(part, "discipline", place, key).address for part in parts):
                 raise InputError("is forecast; leave it out", path=names.at("discipline", place, key))
     with within(names.file, "discipline", "forecast", keys=KEYS):
-        found, prices, notes = forecast_moments(table, folder, now)
+        market = market_prices(names.snapshot, dict(columns))
+        found, prices, notes = forecast_moments(table, folder, now, market)
     merged = {
         "volatility": {**model.volatility, **found.volatility},
         "correlations": {**model.correlations, **found.correlations},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,9 @@ from router.documents.extra import strategy_extra
 from router.documents.price_models import LEAST_RETURNS, PricesTable
 from router.errors import InputError, InsufficientHistory, OutdatedPrices
 
+FAR = 3.0
+"""Times its asset's present price beyond which a column may be another's."""
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -23,11 +27,13 @@ class History:
         prices: the rows that are not later.
         source: the file's name.
         sha256: of the file, hex.
+        doubts: what may be wrong with them, a clause each.
     """
 
     prices: Prices
     source: str
     sha256: str
+    doubts: tuple[str, ...] = ()
 
     @property
     def told(self) -> str:
@@ -36,15 +42,18 @@ class History:
         rows = f"{self.source}, {len(prices)} rows to {last:%Y-%m-%dT%H:%M:%SZ}"
         parts = [rows, f"sha-256 {self.sha256}"]
         parts += [f"repairs: {prices.repairs.total}"] if prices.repairs.total else []
-        return ", ".join(parts)
+        return ", ".join([*parts, *self.doubts])
 
 
-def read_history(table: PricesTable, folder: Path, now: datetime) -> History:
+def read_history(
+    table: PricesTable, folder: Path, now: datetime, market: Mapping[str, float] | None = None
+) -> History:
     """The prices of a table's file; error paths are keys of the table.
 
     Args:
         folder: what the file's path is relative to.
         now: the market's time; a row that is later is not known yet.
+        market: present prices by asset; a column that ends far from its asset's is told.
 
     Raises:
         OutdatedPrices: the newest row is older than the table allows; or the last change of a price, where it
@@ -87,7 +96,14 @@ def read_history(table: PricesTable, folder: Path, now: datetime) -> History:
             path="prices",
         )
     _refuse_stopped(prices, path.name, now, table.max_age_days)
-    return History(prices, path.name, digest)
+    return History(prices, path.name, digest, tuple(_doubts(prices, market or {})))
+
+
+def _doubts(prices: Prices, market: Mapping[str, float]) -> Iterator[str]:
+    """Returns know no scale, so that a column in another unit is none to refuse."""
+    for asset, last in zip(prices.assets, prices.values[-1].tolist(), strict=True):
+        if (now := market.get(asset, last)) and not 1 / FAR <= last / now <= FAR:
+            yield f"{asset} ends at {last:g} and is worth {now:g}: is the column another token's?"
 
 
 def _refuse_stopped(prices: Prices, name: str, now: datetime, max_age_days: str) -> None:

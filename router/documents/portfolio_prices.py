@@ -24,6 +24,9 @@ from router.tokens import Token
 KEYS = {"returns": "prices", "step": "max_step", "current": "max_step", "cash": "cash_asset"}
 """Keys of the tables, by what the strategy calls the same."""
 
+MOST_OFF_PEG = 0.05
+"""How far the price of a rule's cash may be from one of the numeraire, which it is taken for."""
+
 
 def present_weights(
     snapshot: Snapshot, portfolio: Portfolio, wanted: Mapping[str, Token], path: str
@@ -52,20 +55,34 @@ def present_weights(
     return weights
 
 
+def market_prices(snapshot: Snapshot, tokens: Mapping[str, Token]) -> dict[str, float]:
+    """Present prices of those tokens that have one, by the names in the file."""
+    prices = snapshot.prices
+    return {key: float(prices[each.address]) for key, each in tokens.items() if each.address in prices}
+
+
 def ruled_targets(
-    table: TargetRuleTable, folder: Path, now: datetime, current: Mapping[str, float] | None
+    table: TargetRuleTable,
+    folder: Path,
+    now: datetime,
+    market: Mapping[str, float],
+    current: Mapping[str, float] | None,
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Weights by token, as decimals that sum to exactly 1, and what they were computed from.
 
     Args:
         folder: what the path of the prices is relative to.
         now: the market's time.
+        market: present prices by token.
         current: present weights by token, for `max_step`.
 
     Raises:
-        InputError: as `read_history` and `targets_file`.
+        InputError: as `read_history` and `targets_file`; cash that is not worth one of the numeraire.
     """
-    history = read_history(table, folder, now)
+    worth = market.get(table.cash_asset or "", 1.0)
+    if abs(worth - 1) > MOST_OFF_PEG and table.cash_asset not in table.columns:
+        raise InputError(f"is worth {worth:g} of the numeraire, so that it needs a column", path="cash_asset")
+    history = read_history(table, folder, now, market)
     found = targets_file(table, history.prices, history.source, current)
     weights = ", ".join(f"{name} {text}" for name, text in found.targets.items())
     covariance = f"{found.covariance} covariance of {found.covariance_rows} returns"
@@ -73,7 +90,7 @@ def ruled_targets(
 
 
 def forecast_moments(
-    table: ForecastTable, folder: Path, now: datetime
+    table: ForecastTable, folder: Path, now: datetime, market: Mapping[str, float]
 ) -> tuple[DisciplineModel, Prices, tuple[str, ...]]:
     """Volatilities and correlations of the table's tokens, the prices that they are from, and who answered,
     why, and from what.
@@ -81,7 +98,7 @@ def forecast_moments(
     Raises:
         InputError: as `read_history` and `router.strategy.trials.try_models`.
     """
-    history = read_history(table, folder, now)
+    history = read_history(table, folder, now, market)
     prices = history.prices
     with strategy_extra("model"):
         from router.strategy.trials import settings_of, try_models

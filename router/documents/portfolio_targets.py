@@ -76,7 +76,7 @@ class Wanted:
     def _ruled(
         self, snapshot: Snapshot, portfolio: Portfolio, now: datetime
     ) -> tuple[dict[str, int], tuple[str, ...]]:
-        from router.documents.portfolio_prices import KEYS, present_weights, ruled_targets
+        from router.documents.portfolio_prices import KEYS, market_prices, present_weights, ruled_targets
 
         rule, current = self.model.target_rule, None
         assert rule is not None
@@ -84,7 +84,9 @@ class Wanted:
             at = location(self.file, "target_rule", "max_step")
             current = present_weights(snapshot, portfolio, self.tokens, at)
         with within(self.file, "target_rule", keys=KEYS):
-            texts, notes = ruled_targets(rule, self.folder, now, current)
+            texts, notes = ruled_targets(
+                rule, self.folder, now, market_prices(snapshot, self.tokens), current
+            )
         return self._parsed(texts, "target_rule"), notes
 
     def _on_their_way(

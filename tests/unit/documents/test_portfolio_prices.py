@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -131,6 +132,19 @@ def test_nothing_after_the_market_s_time_changes_targets_or_forecast(tmp_path: P
     assert found[0] == found[1]
 
 
+def test_a_column_that_ends_far_from_its_token_s_price_is_told(folder: Path) -> None:
+    """The two columns exchanged; the market's prices are 2000 and 50000."""
+    wrong = [each.replace("ETH_close", "x").replace("BTC_close", "ETH_close") for each in (RULE, FORECAST)]
+    swapped = portfolio_file(folder, *(each.replace("x", "BTC_close") for each in wrong))
+    right = portfolio_file(folder, RULE, FORECAST)
+    for file, doubts in ((swapped, 2), (right, 0)):
+        discipline = file.discipline(market())
+        assert discipline is not None
+        for note in (file.resolve(market()).notes[0], discipline.notes[0]):
+            assert note.count("is the column another token's?") == doubts
+    assert re.search(r"WETH ends at \d+(\.\d+)? and is worth 2000: is", swapped.resolve(market()).notes[0])
+
+
 def test_a_step_counts_from_the_present_weights(folder: Path) -> None:
     """Half of the value is in WETH, and a quarter in either other token."""
     free = portfolio_file(folder, RULE).resolve(market()).targets_wad
@@ -192,6 +206,12 @@ def test_a_file_without_holdings_takes_its_present_weights_from_balances(folder:
         ((RULE.replace("{ WETH", "{ WETHH"),), "target_rule.columns.WETHH", "no token with symbol", "WETH"),
         ((RULE.replace('"USDC"', '"USDX"'),), "target_rule.cash_asset", "no token with symbol", "USDC"),
         ((RULE.replace('"USDC"', '"WETH"'),), "target_rule.cash_asset", "has prices", None),
+        (
+            (RULE.replace("WETH =", "DAI =").replace('"USDC"', '"WETH"'),),
+            "target_rule.cash_asset",
+            "worth 2000",
+            None,
+        ),
         ((RULE.replace('"USDC"', f'"{WETH}"'),), "target_rule.cash_asset", "same token as WETH", None),
         ((RULE.replace("prices.csv", "price.csv"),), "target_rule.prices", "no such file", None),
         ((RULE, "cap = nan"), "target_rule.cap", "out of range", None),
