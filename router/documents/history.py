@@ -107,12 +107,14 @@ def _doubts(prices: Prices, market: Mapping[str, float]) -> Iterator[str]:
 
 
 def _refuse_stopped(prices: Prices, name: str, now: datetime, max_age_days: str) -> None:
+    """What is pegged may stand still for long: only what moves on most rows has stopped."""
     for asset, values in zip(prices.assets, prices.values.T, strict=True):
         starts = np.flatnonzero(np.diff(values, prepend=0.0))
         rows = np.diff(starts, append=len(values))
         since = prices.at(int(starts[-1]))
         days = (now - since) / timedelta(days=1)
-        if len(rows) > 1 and rows[-1] > rows[:-1].max() and days > float(max_age_days):
+        moves = len(rows) - 1 > max(starts[-1], LEAST_RETURNS) / 2
+        if moves and rows[-1] > rows[:-1].max() and days > float(max_age_days):
             raise OutdatedPrices(
                 f"{name} has one price of {asset} since {since:%Y-%m-%d %H:%M}Z, for longer than ever before "
                 f"and {days:.1f} days before the market's time; max_age_days allows {max_age_days}",

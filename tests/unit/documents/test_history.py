@@ -95,10 +95,11 @@ def test_a_feed_that_stopped_is_outdated_whoever_filled_the_rows_since(tmp_path:
     assert len(history(tmp_path, max_age_days="4", **stopped(4)).prices) == ROWS
 
 
-def test_a_price_that_is_pegged_or_often_stands_still_is_no_feed_that_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("off_peg", [(5, 6, 9), (0,), tuple(range(10))])
+def test_a_price_that_is_pegged_is_no_feed_that_stopped(tmp_path: Path, off_peg: tuple[int, ...]) -> None:
     path = price_file(tmp_path / "pegged.csv", ROWS)
     days = [line.split(",")[0] for line in path.read_text().splitlines()[1:]]
-    rows = [f"{day},1,{1 if place % 20 else 1.0001}" for place, day in enumerate(days)]
+    rows = [f"{day},1,{1 + (place + 1) / 1e4 if place in off_peg else 1}" for place, day in enumerate(days)]
     path.write_text("\n".join(["date,ETH_close,BTC_close", *rows]))
     assert len(history(tmp_path, prices="pegged.csv").prices) == ROWS
 
