@@ -22,7 +22,7 @@ from router.errors import BrokenMarket
 from router.fixed_point import BPS
 from router.market_guards import check_market
 from router.plan import Judgement
-from router.planner.gas import gas_price_of, wei_per_gas
+from router.planner.gas import gas_price_of
 from router.planner.valuation import Valuation
 from router.portfolio import Portfolio
 from router.snapshot import Snapshot
@@ -154,7 +154,7 @@ def look(
         covariance,
         value,
         trade=None if advice is None else _sold(advice, value),
-        gas_price_wei=wei_per_gas(valuation),
+        gas_price_wei=_dearest_gas(valuation),
         priced_at=tuple(_priced_at(valuation, token) for token in valuation.tokens),
     )
     record = tick(spec, state, observation, now or taken)
@@ -170,6 +170,12 @@ def _sold(advice: Advice, value: float) -> float | None:
         return None
     changes: list[float] = advice.decision.changes.tolist()
     return -value * sum(change for change in changes if change < 0)
+
+
+def _dearest_gas(valuation: Valuation) -> int | None:
+    """What a ceiling is held to, in wei: a price that the owner counts with makes no block cheaper."""
+    found = (valuation.snapshot.base_fee_wei, valuation.portfolio.gas_price_wei)
+    return max((wei for wei in found if wei is not None), default=None)
 
 
 def _priced_at(valuation: Valuation, token: Address) -> datetime:

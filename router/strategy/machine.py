@@ -289,7 +289,9 @@ def _shut(gates: Gates, observation: Observation, drift: Drift, now: datetime) -
         shut.append(Reason.PRICES_STALE)
     if gates.gas_ceiling_wei is not None:
         if observation.gas_price_wei is None:
-            raise InputError("a gas ceiling needs the price of gas", path="gas_price_wei")
+            raise InputError(
+                "a gas ceiling needs a base fee, or the owner's price of gas", path="gas_price_wei"
+            )
         if observation.gas_price_wei > gates.gas_ceiling_wei:
             shut.append(Reason.GAS_ABOVE_CEILING)
     if gates.min_trade is not None and observation.traded(drift) < gates.min_trade:

@@ -28,7 +28,7 @@ class Observation:
         nav: value in the numeraire; for a least trade, and for money in reports.
         trade: value in the numeraire that the trade to be made would sell, which may end short of the
             target. None takes the whole way: half of the L1 drift.
-        gas_price_wei: for a gas ceiling alone.
+        gas_price_wei: what gas costs, at the least; for a gas ceiling alone.
         priced_at: when each asset's price was true, in the order of the assets; for a greatest age alone.
 
     Raises:

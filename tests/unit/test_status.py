@@ -110,6 +110,10 @@ def test_a_gate_that_holds_back_is_the_reason() -> None:
     told = status_file(look(market(), owner(gas_price_wei=2 * 10**9), gated))
     assert (told.due, told.verdict, told.reason) == (False, "hold", "gas_above_ceiling")
     assert told.trigger.causes
+    dear = market(base_fee_wei=2 * 10**9)
+    assert look(dear, owner(gas_price_wei=10**8), gated).reason == "gas_above_ceiling"
+    assert look(dear, owner(gas_price_wei=10**10), gated).record.observation.gas_price_wei == 10**10
+    assert look(market(base_fee_wei=10**9), owner(gas_price_wei=None), gated).record.decision.fires
 
 
 def test_old_prices_hold_a_trigger_back() -> None:
