@@ -186,7 +186,7 @@ class Har:
     def fit(self, past: Floats, horizon: int) -> Parameters | None:
         """Coefficients, retransformation factor, floor under a logarithm, least and largest realised."""
         squares = np.square(past[:, 0])
-        if not squares.any():
+        if not squares[max(self.lags) :].any():
             return None
         floor = 1e-3 * float(squares.mean()) if self.logs else 0.0
         sums = np.concatenate([[0.0], np.cumsum(squares)])

@@ -111,9 +111,12 @@ def test_shrunk_is_the_covariance_of_its_window() -> None:
 
 
 def test_prices_that_stand_still_give_no_fit() -> None:
-    still = np.zeros((400, 1))
+    still, stopped = np.zeros((400, 1)), np.zeros((400, 1))
+    stopped[:30] = FLAT[:30]
     for model in (Garch(), Har(), log_har()):
         assert model.fit(still, 7) is None
+    for model in (Har(), log_har()):
+        assert model.fit(stopped, 7) is None
 
 
 def test_a_fit_that_does_not_converge_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
