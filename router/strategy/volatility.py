@@ -186,22 +186,22 @@ class Har:
     def fit(self, past: Floats, horizon: int) -> Parameters | None:
         """Coefficients, retransformation factor, floor under a logarithm, least and largest realised."""
         squares = np.square(past[:, 0])
-        if not squares[max(self.lags) :].any():
-            return None
         floor = 1e-3 * float(squares.mean()) if self.logs else 0.0
         sums = np.concatenate([[0.0], np.cumsum(squares)])
         ends = np.arange(max(self.lags), len(squares) - horizon + 1)
         if len(ends) <= len(self.lags) + 1:
             return None
-        features = self._features(sums, ends, floor)
         realised = (sums[ends + horizon] - sums[ends]) / horizon
+        edges = realised[realised > 0]
+        if not edges.size:
+            return None
+        features = self._features(sums, ends, floor)
         wanted = np.log(realised + floor) if self.logs else realised
         coefficients, _, rank, _ = np.linalg.lstsq(features, wanted, rcond=None)
         if rank < features.shape[1]:
             return None
         residuals = wanted - features @ coefficients
         factor = exp(float(residuals.var()) / 2) if self.logs else 1.0
-        edges = realised[realised > 0]
         return (*coefficients.tolist(), factor, floor, float(edges.min()), float(edges.max()))
 
     def forecast(self, parameters: Parameters, past: Floats, horizon: int) -> Floats:  # noqa: ARG002
