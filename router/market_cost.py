@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 from math import log
 
 import numpy as np
@@ -276,7 +277,7 @@ def _ground(
             return native if cheaper else numeraire
         if usable:
             return usable[0]
-    names = ", ".join(valuation.symbol(token) for each in choices for token in each)
+    names = ", ".join(valuation.symbol(token) for token in dict.fromkeys(chain.from_iterable(choices)))
     raise Infeasible(f"no usable pool trades {names}: there is nothing to measure cost against", path="hub")
 
 

@@ -192,6 +192,8 @@ def test_what_can_not_be_measured_is_refused() -> None:
         measure_cost(market, HALVES, sizes=(0.1, 0.01))
     with pytest.raises(Infeasible, match="GOV"):
         measure_cost(market, HALVES, hub=token("GOV"))
+    with pytest.raises(Infeasible, match="no usable pool trades USD, ETH: there"):
+        measure_cost(snapshot([v2(0, "EUR", "GOV", DEPTH)]), HALVES)
 
 
 @pytest.mark.skipif(not MAINNET.exists(), reason=f"{MAINNET} is absent")
