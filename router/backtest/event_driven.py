@@ -27,7 +27,7 @@ def run_event_driven(study: Backtest, policy: Policy) -> Ledger:
     """A run of any policy.
 
     Raises:
-        InputError: the policy lands on weights that are negative or don't sum to 1.
+        InputError: the policy lands on weights that are negative, don't sum to 1, or lack cash.
     """
     values, targets, net = study.values, study.weights, study.convention == "net_of_fee"
     fee, gas, legs, coefficients, exponent, knots = study.tables.for_kernel()
@@ -60,10 +60,11 @@ def run_event_driven(study: Backtest, policy: Policy) -> Ledger:
             risk_aversion=study.risk_aversion,
             interval_years=interval,
         )
-        landing = policy.decide(observation)
-        if landing is None:
+        decided = policy.decide(observation)
+        if decided is None:
             continue
-        _check(landing, policy, row)
+        landing = np.asarray(decided, dtype=np.float64)
+        _check(landing, len(units), policy, row)
         ended = kernel.rebalance_in_python(
             holding, values[row].tolist(), landing.tolist(), tables, net, traded, parts
         )
@@ -88,7 +89,12 @@ def _unwritable(array: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
     return view
 
 
-def _check(landing: Floats, policy: Policy, row: int) -> None:
+def _check(landing: Floats, count: int, policy: Policy, row: int) -> None:
+    if landing.shape != (count,):
+        raise InputError(
+            f"lands on weights of shape {landing.shape}, should be {count} with cash, in row {row}",
+            path=policy.name,
+        )
     total = float(landing.sum())
     if landing.min() < -WEIGHT_ROUNDING or not abs(total - 1) <= WEIGHT_ROUNDING:
         raise InputError(

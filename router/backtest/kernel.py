@@ -62,48 +62,60 @@ def rebalance_in_python(
         if share <= ROUNDING:
             return UNAFFORDABLE
         base -= parts[3] / share
-    spent, paid = 0.0, parts[3]
-    for i in range(cash):
-        if traded[i] == 0.0:
-            continue
-        held = units[i] * prices[i]
-        wanted = landing[i] * base - held
-        if wanted == 0.0 or (wanted < 0 and held == 0.0):
-            traded[i] = 0.0
-            continue
-        side, size, sign = (0, wanted, 1.0) if wanted > 0 else (1, -wanted, -1.0)
-        value = size / (1 + sign * fee) if net else size
-        fees, impact, market, settled = 0.0, 0.0, 0.0, False
-        # Net of its cost a trade is `size`: bought value + cost, or sold value - cost. Newton's steps go one
-        # way only: costs are convex, and without their curved parts the first value is too large a purchase
-        # or too small a sale. So one that reaches all that is held would have to be larger, and ends there.
-        for _ in range(MOST_STEPS):
-            whole = sign < 0 and value >= held
-            if whole:
-                value = held
-            fees, slope = fee * value, fee
-            if coefficient[i] > 0:
-                impact = coefficient[i] * value ** (1 + exponent)
-                slope += (1 + exponent) * impact / value
-            if points > 1:
-                k = points - 1
-                while knots[0, side, i, k] > value:
-                    k -= 1
-                market = knots[1, side, i, k] + knots[2, side, i, k] * (value - knots[0, side, i, k])
-                slope += knots[2, side, i, k]
-            excess = value + sign * (fees + impact + market) - size
-            settled = not net or abs(excess) <= SETTLED * max(size, value) or (whole and slope < 1)
-            if settled or 1 + sign * slope <= 0:
-                break
-            value -= excess / (1 + sign * slope)
-        if not settled:
-            return UNSELLABLE
-        traded[i] = sign * value
-        parts[0] += fees
-        parts[1] += impact
-        parts[2] += market
-        paid += fees + impact + market
-        spent += sign * value
+    borne = 0.0
+    for _ in range(cash + 1):
+        parts[0] = parts[1] = parts[2] = 0.0
+        spent, paid, short, freed = 0.0, parts[3], 0.0, 0.0
+        for i in range(cash):
+            if traded[i] == 0.0:
+                continue
+            held = units[i] * prices[i]
+            wanted = landing[i] * base - held
+            if wanted == 0.0 or (wanted < 0 and held == 0.0):
+                traded[i] = 0.0
+                continue
+            side, size, sign = (0, wanted, 1.0) if wanted > 0 else (1, -wanted, -1.0)
+            value = size / (1 + sign * fee) if net else size
+            fees, impact, market, settled = 0.0, 0.0, 0.0, False
+            # Net of its cost a trade is `size`: bought value + cost, or sold value - cost. Newton's steps go
+            # one way only: costs are convex, and without their curved parts the first value is too large a
+            # purchase or too small a sale. One that reaches all that is held ends there; what it brings too
+            # little is borne like gas.
+            for _ in range(MOST_STEPS):
+                whole = sign < 0 and value >= held
+                if whole:
+                    value = held
+                fees, slope = fee * value, fee
+                if coefficient[i] > 0:
+                    impact = coefficient[i] * value ** (1 + exponent)
+                    slope += (1 + exponent) * impact / value
+                if points > 1:
+                    k = points - 1
+                    while knots[0, side, i, k] > value:
+                        k -= 1
+                    market = knots[1, side, i, k] + knots[2, side, i, k] * (value - knots[0, side, i, k])
+                    slope += knots[2, side, i, k]
+                excess = value + sign * (fees + impact + market) - size
+                settled = not net or abs(excess) <= SETTLED * max(size, value)
+                if whole and not settled and slope < 1:
+                    settled = True
+                    short += fees + impact + market
+                    freed += landing[i]
+                if settled or 1 + sign * slope <= 0:
+                    break
+                value -= excess / (1 + sign * slope)
+            if not settled:
+                return UNSELLABLE
+            traded[i] = sign * value
+            parts[0] += fees
+            parts[1] += impact
+            parts[2] += market
+            paid += fees + impact + market
+            spent += sign * value
+        if short <= borne or share - freed <= ROUNDING:
+            break
+        borne = short
+        base = (nav * share - parts[3] - short) / (share - freed)
     left = units[cash] - spent - paid
     if nav - paid <= 0:
         return INSOLVENT

@@ -138,10 +138,30 @@ class Lands:
         return self.weights
 
 
-@pytest.mark.parametrize("weights", [(0.5, 0.6, 0, 0), (1.2, -0.2, 0, 0), (np.nan, 0.5, 0.5, 0)])
+@pytest.mark.parametrize(
+    "weights", [(0.5, 0.6, 0, 0), (1.2, -0.2, 0, 0), (np.nan, 0.5, 0.5, 0), (0.5, 0.5, 0), (1, 0, 0, 0, 0)]
+)
 def test_a_policy_that_lands_on_no_weights_is_refused(weights: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="lands: lands on weights"):
         run(study_of(random_prices(6, rows=5)), Lands(*weights))
+
+
+class Rotates:
+    """All of it into one asset, and on each later row into the next."""
+
+    name = "rotates"
+
+    def decide(self, observation: Observation) -> Any:
+        return np.roll([1.0, 0.0, 0.0, 0.0], observation.row % 3).tolist()
+
+
+@pytest.mark.parametrize("costs", ["fees", "impact", "pools", "all"])
+def test_a_policy_that_rotates_is_never_short_of_anything(costs: str) -> None:
+    result = run(study_of(random_prices(9, rows=30), costs=COSTS[costs]), Rotates())
+    assert result.stop is None
+    assert result.rebalances == 30
+    assert result.weights.min() > -1e-12
+    assert result.weights.max(axis=1) == pytest.approx(1)
 
 
 def test_the_vectorised_engine_refuses_what_it_does_not_know() -> None:

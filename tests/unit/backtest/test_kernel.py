@@ -73,6 +73,14 @@ def test_never_is_more_sold_than_is_held(costs: Costs, net: bool, left: float) -
     assert held.min() >= 0
 
 
+def test_what_is_bought_bears_what_a_sale_of_all_that_is_held_costs() -> None:
+    """100 of A bring 99, which buy 99 / 1.01 of B; where C is kept, B and cash share the rest."""
+    costs = Costs(fee_rate=0.01)
+    assert rebalanced(costs, [100, 0, 0], [0.0, 1.0, 0.0], net=True)[1] == pytest.approx([0, 99 / 1.01, 0])
+    held = rebalanced(costs, [60, 0, 30, 10], [0.0, 0.35, 0.3, 0.35], net=True)[1]
+    assert held == pytest.approx([0, (69.4 / 2) / 1.01, 30, 69.4 / 2])
+
+
 def test_an_edge_keeps_within_bounds_and_leaves_the_rest_to_cash() -> None:
     landing = np.zeros(4)
     targets, bounds = np.array([0.4, 0.3, 0.2, 0.1]), np.full(3, 0.05)
