@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from router.cli.console import leave, print_json, print_table, say
+from router.cli.console import leave, print_json, print_table, progress_bar, say
 from router.cli.settings import FILE, json_option
 from router.documents.journal_models import JournalFile, JournalRow
 from router.errors import ExecutionReverted, GuardRefused, Infeasible, InputError
@@ -89,8 +89,12 @@ def replay_command(journal: Path, as_json: bool) -> None:
     verdict, and its figures to agree to a millionth of the portfolio. Exit code 4 where a line comes out
     otherwise.
     """
-    rows = tuple(map(row_of, replay_journal(journal)))
-    report = JournalFile.of(holds=all(not row.differences for row in rows), lines=rows)
+    rows: list[JournalRow] = []
+    with progress_bar("replaying") as update:
+        for found in replay_journal(journal):
+            rows.append(row_of(found))
+            update("lines", found.line, None)
+    report = JournalFile.of(holds=all(not row.differences for row in rows), lines=tuple(rows))
     if as_json:
         print_json(report.to_json())
     else:
