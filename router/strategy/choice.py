@@ -21,7 +21,7 @@ from router.strategy.costs import Floats
 from router.strategy.trade_problem import TradeProblem
 from router.strategy.trade_program import cheapest_trade, relaxed_trade, separable
 
-WORK = 360_000
+WORK = 300_000
 """Of one search: programs x assets2 x (lines of their costs + 4 for each asset). Eight assets are proven
 nearly always; twenty stay below 20 ms."""
 FEWEST_PROGRAMS = 5
