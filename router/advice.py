@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
@@ -134,13 +134,28 @@ class Advice:
         judgement = self._measured(plan)
         if not judgement.trade:
             return self.held(judgement, plan.snapshot_hash)
-        return replace(plan, reason=judgement.explanation, judgement=judgement)
+        notes = (*plan.notes, *self._above_largest(plan))
+        return replace(plan, reason=judgement.explanation, judgement=judgement, notes=notes)
+
+    def _after(self, plan: Plan) -> dict[Address, float]:
+        return self.valuation.weights(self.valuation.net_of_reserved(plan.holdings_after))
+
+    def _above_largest(self, plan: Plan) -> Iterator[str]:
+        """Weights that end above their largest by more than the tolerance: what is not traded makes up less
+        of the value where a trade costs less than the curves said, and what is traded more."""
+        room, after = self.valuation.portfolio.tolerance_bps / BPS, self._after(plan)
+        for token in self.decision.traded:
+            most = self.discipline.max_weight.get(token, 1.0)
+            if after[token] > most + room:
+                yield (
+                    f"{self.valuation.symbol(token)} ends at {after[token]:.2%}, above its largest weight of "
+                    f"{most:.2%}"
+                )
 
     def _measured(self, plan: Plan) -> Judgement:
         """The judgement with the plan's own costs and final weights; no trade where those net nothing, unless
         limits make it due."""
-        valuation, problem = self.valuation, self.decision.problem
-        after = valuation.weights(valuation.net_of_reserved(plan.holdings_after))
+        problem, after = self.decision.problem, self._after(plan)
         landed = np.array([after[token] for token in self.tokens])
         avoided = problem.drift_cost(problem.weights) - problem.drift_cost(landed)
         bps = BPS / plan.value_before

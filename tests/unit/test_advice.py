@@ -170,6 +170,17 @@ def test_a_plan_that_finds_nothing_to_trade_says_so_in_its_judgement() -> None:
     assert told.explanation == "the rules leave nothing to trade"
 
 
+def test_a_plan_that_ends_above_a_largest_weight_says_so() -> None:
+    capped = Discipline(3.0, 30.0, VOLATILITY, 0.5, max_weight={token("ETH"): 0.4})
+    owner = portfolio(HELD, WANTED, tolerance_bps=50)
+    market, within = planned(owner, discipline=capped)
+    advice = advise(market, owner, capped)
+    assert advice is not None
+    assert not any("largest" in note for note in within.notes)
+    beyond = planned(owner)[1]
+    assert "ETH ends at 42.72%, above its largest weight of 40.00%" in advice.weighed(beyond).notes
+
+
 def test_a_weight_a_little_above_its_largest_is_left_alone() -> None:
     capped = Discipline(3.0, 30.0, VOLATILITY, 0.5, max_weight={token("ETH"): 0.35})
     near, far = (
