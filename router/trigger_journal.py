@@ -268,7 +268,7 @@ def _code() -> str:
 
 def _blas_core() -> str:
     """Processors of the same instructions may have loops of their own; the environment may choose others."""
-    if find_spec("threadpoolctl") is None:  # comes with scikit-learn
+    if find_spec("threadpoolctl") is None:
         return "unknown"
     from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
