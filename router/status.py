@@ -145,7 +145,7 @@ def look(
     advice = None if discipline is None or not can_weigh() else advise(snapshot, portfolio, discipline)
     covariance = None
     if discipline is not None:
-        covariance = discipline.covariance(valuation.tokens, snapshot.numeraire)
+        covariance = discipline.covariance(valuation.tokens, snapshot.numeraire, valuation.symbol)
     value = valuation.value(valuation.tradable)
     observation = Observation.of(
         valuation.tokens,

@@ -30,6 +30,7 @@ NAVS = (1e4, 1e5, 1e6, 1e7)
 GAS = (30.0,)
 FEE_BPS = 30.0
 VOLATILITIES = (0.8,)
+GAMMA = 3.0
 GWEI = 1e-9
 PLOTS = (".png", ".html")
 MOST_ROWS = 10_000
@@ -50,18 +51,17 @@ Case = tuple[str, float, float, DriftingWeight]
 @click.option("--gas-units", type=float, help="Gas of one transaction, with --gas-gwei.")
 @click.option("--native-price", type=float, help="Numeraire per native token, with --gas-gwei.")
 @click.option(
-    "--volatility", help="Annual, against the rest, as 0.4,0.8; or with --portfolio WETH=0.7,...  [0.8]"
+    "--volatility",
+    help="Annual, against the rest, as 0.4,0.8; or with --portfolio WETH=0.7,...  [its discipline's, or 0.8]",
 )
 @click.option("--fee-bps", type=float, help="One-way cost of the value traded.  [30]")
-@click.option("--gamma", type=float, default=3.0, show_default=True, help="Risk aversion.")
+@click.option("--gamma", type=float, help="Risk aversion.  [the portfolio's discipline's, or 3]")
 @click.option(
     "--tracking-error", type=float, help="Annual budget, such as 0.02, in place of what --gamma sets."
 )
 @click.option("--portfolio", type=FILE, help="Its targets, and with --snapshot its real costs.")
 @click.option("--snapshot", type=FILE, help="Pools to take fees, impact and gas from.")
-@click.option(
-    "--correlation", type=float, default=0.0, show_default=True, help="Of any two assets of --portfolio."
-)
+@click.option("--correlation", type=float, help="Of any two assets of --portfolio, with --volatility.  [0]")
 @click.option("--plot", type=FILE, metavar="FILE.png|.html", help="Also draw triggers and landings.")
 @json_option
 def bands_command(
@@ -73,11 +73,11 @@ def bands_command(
     native_price: float | None,
     volatility: str | None,
     fee_bps: float | None,
-    gamma: float,
+    gamma: float | None,
     tracking_error: float | None,
     portfolio: Path | None,
     snapshot: Path | None,
-    correlation: float,
+    correlation: float | None,
     plot: Path | None,
     as_json: bool,
 ) -> None:
@@ -100,18 +100,21 @@ def bands_command(
         )
         if portfolio is None or snapshot is None:
             raise InputError("--snapshot and --portfolio go together", path="snapshot")
-        if not -1 <= correlation <= 1:
+        if correlation is not None and not -1 <= correlation <= 1:
             raise InputError(f"should be from -1 to 1, not {correlation}", path="correlation")
         from router.cli.bands_market import portfolio_cases
 
-        risks: Sequence[float] | Mapping[str, float]
-        named = volatility is not None and "=" in volatility
-        risks = _named(volatility, "volatility") if named else _risks(volatility, tracking_error)
-        if isinstance(risks, Mapping):
+        risks: Sequence[float] | Mapping[str, float] | None = None
+        if volatility is not None and "=" in volatility:
+            risks = _named(volatility, "volatility")
             _check_volatile(risks.values())
+        elif volatility is not None or correlation is not None:
+            risks = _risks(volatility, tracking_error)
         navs = _numbers(nav, "nav", (), positive=True)
         prices = _numbers(gas_gwei, "gas-gwei", ())
-        cases = portfolio_cases(snapshot, portfolio, navs, prices, risks, correlation, gamma, band_of[0])
+        cases = portfolio_cases(
+            snapshot, portfolio, navs, prices, risks, correlation or 0.0, gamma, band_of[0]
+        )
     else:
         navs = _numbers(nav, "nav", NAVS, positive=True)
         fees = FEE_BPS if fee_bps is None else fee_bps
@@ -119,15 +122,16 @@ def bands_command(
             raise InputError(f"should be a number of at least 0, not {fees}", path="fee-bps")
         gases = _gas(gas, gas_gwei, gas_units, native_price)
         cases = _flag_cases(
-            _weights(weight), navs, gases, _risks(volatility, tracking_error), fees / BPS, gamma
+            _weights(weight), navs, gases, _risks(volatility, tracking_error), fees / BPS, gamma or GAMMA
         )
-    rows = []
+    rows, risk_aversion = [], gamma or GAMMA
     with progress_bar("bands") as update:
         for case in cases:
             rows.append(_row(case, band_of))
+            risk_aversion = case[3].risk_aversion
             update(case[0], len(rows), None)
     document = BandsFile.of(
-        risk_aversion=gamma,
+        risk_aversion=risk_aversion,
         tracking_error=tracking_error,
         costs="flags" if snapshot is None else "pools",
         rows=tuple(rows),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from router.cli.bands import GAMMA, VOLATILITIES
 from router.cli.session import load_market
 from router.documents.portfolio_file import load_portfolio_file
 from router.errors import InputError, nearest
@@ -20,7 +21,7 @@ from router.snapshot import Snapshot
 from router.strategy.bands import Band, DriftingWeight
 from router.strategy.costs import Floats, MarketCost
 from router.strategy.portfolio_bands import drifting_weights
-from router.tokens import to_checksum
+from router.tokens import Address, to_checksum
 
 GWEI = 10**9
 ROUNDING = 1e-12
@@ -36,9 +37,9 @@ def portfolio_cases(
     portfolio: Path,
     navs: Sequence[float],
     gas_gwei: Sequence[float],
-    volatilities: Sequence[float] | Mapping[str, float],
+    volatilities: Sequence[float] | Mapping[str, float] | None,
     correlation: float,
-    risk_aversion: float,
+    risk_aversion: float | None,
     band_of: Callable[[DriftingWeight], Band],
 ) -> Iterator[tuple[str, float, float, DriftingWeight]]:
     """(symbol, net asset value, gas, weight) of every wanted asset; the portfolio stands at its targets.
@@ -52,7 +53,8 @@ def portfolio_cases(
         gas_gwei: where empty, the file's gas price or the snapshot's base fee. Which pools are worth their
             gas is looked up at the highest.
         volatilities: annual; each of every asset but the numeraire, or one by symbol. Any two assets have the
-            correlation.
+            correlation. Where None, they are those of the file's discipline, if it has one.
+        risk_aversion: where None, that of the file's discipline, if it has one.
 
     Raises:
         InputError: what the files hold, or no holdings where no value is given.
@@ -64,6 +66,14 @@ def portfolio_cases(
     valuation = Valuation(market, owner)
     if not navs and file.needs_balances:
         raise InputError("the file lists no holdings: name values with --nav", path="nav")
+    discipline = file.discipline(market)
+    aversion = risk_aversion or (discipline.risk_aversion if discipline else GAMMA)
+
+    def covariances_of(assets: Sequence[Address]) -> list[Floats]:
+        if volatilities is None and discipline is not None:
+            return [discipline.covariance(assets, market.numeraire, valuation.symbol)]
+        return _covariances(market, assets, volatilities or VOLATILITIES, correlation)
+
     dearest = max(gas_gwei, default=None)
     for nav in navs or [valuation.value(valuation.tradable)]:
         standing = _standing(owner, market, nav, dearest)
@@ -71,13 +81,11 @@ def portfolio_cases(
         shares = [price / dearest if dearest else 0.0 for price in gas_gwei] or [1.0]
         gas = (cost.fixed + sum(cost.legs)) * nav
         targets = np.array([standing.targets_wad.get(token, 0) / 10**18 for token in cost.assets])
-        for share, sizes in product(shares, _sizes(market, cost.assets, volatilities)):
-            _check_correlation(correlation, int((sizes > 0).sum()))
-            covariance = np.outer(sizes, sizes) * (correlation + (1 - correlation) * np.eye(len(sizes)))
+        for share, covariance in product(shares, covariances_of(cost.assets)):
             rows = drifting_weights(
                 targets,
                 covariance,
-                risk_aversion=risk_aversion,
+                risk_aversion=aversion,
                 fee_rates=[0.0] * len(targets),
                 fixed_cost=share * gas / nav,
             )
@@ -85,6 +93,19 @@ def portfolio_cases(
                 if (row := rows[place]) is not None:
                     whole = _with_fee(row, cost, targets, place, band_of)
                     yield _name(market, cost.assets, place), nav, share * gas, whole
+
+
+def _covariances(
+    market: Snapshot,
+    assets: Sequence[Address],
+    volatilities: Sequence[float] | Mapping[str, float],
+    correlation: float,
+) -> list[Floats]:
+    found = []
+    for sizes in _sizes(market, assets, volatilities):
+        _check_correlation(correlation, int((sizes > 0).sum()))
+        found.append(np.outer(sizes, sizes) * (correlation + (1 - correlation) * np.eye(len(sizes))))
+    return found
 
 
 def _sizes(

@@ -149,7 +149,9 @@ def stress_command(
     valuation = Valuation(market, owner)
     valuation.check()
     discipline = file.discipline(market, now)
-    covariance = None if discipline is None else discipline.covariance(valuation.tokens, market.numeraire)
+    covariance = None
+    if discipline is not None:
+        covariance = discipline.covariance(valuation.tokens, market.numeraire, valuation.symbol)
     symbols = [valuation.symbol(token) for token in valuation.tokens]
     steady = valuation.symbol(market.numeraire)
     classes = _classes(like, (*(recorded.assets if recorded else ()), steady), symbols)

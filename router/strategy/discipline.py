@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,16 +56,22 @@ class Discipline:
     def horizon_years(self) -> float:
         return self.horizon_days / DAYS_PER_YEAR
 
-    def covariance(self, tokens: Sequence[Address], steady: Address | None = None) -> Floats:
+    def covariance(
+        self,
+        tokens: Sequence[Address],
+        steady: Address | None = None,
+        symbol: Callable[[Address], str] = str,
+    ) -> Floats:
         """(tokens, tokens): annual, of returns in numeraire.
 
         Args:
             steady: the numeraire, whose volatility is 0 unless it is given.
+            symbol: what errors call a token.
 
         Raises:
             InputError: a token without a volatility, or correlations that no returns can have.
         """
-        sizes = np.array([self._volatility(token, steady) for token in tokens])
+        sizes = np.array([self._volatility(token, steady, symbol) for token in tokens])
         matrix = np.eye(len(tokens))
         for i, one in enumerate(tokens):
             for j, two in enumerate(tokens[:i]):
@@ -81,10 +87,11 @@ class Discipline:
                 )
         return matrix * np.outer(sizes, sizes)
 
-    def _volatility(self, token: Address, steady: Address | None) -> float:
+    def _volatility(self, token: Address, steady: Address | None, symbol: Callable[[Address], str]) -> float:
         known = self.volatility.get(token)
         if known is not None:
             return known
         if token == steady:
             return 0.0
-        raise InputError("has no volatility; give its annual one", path=f"discipline.volatility.{token}")
+        path = f"discipline.volatility.{symbol(token)}"
+        raise InputError("has no volatility; give its annual one", path=path)

@@ -124,6 +124,31 @@ def test_the_table_names_what_the_distances_are(capsys: pytest.CaptureFixture[st
     assert "can't drift to the trigger on both sides" in printed.err
 
 
+def test_risks_are_those_of_the_portfolio_s_discipline_where_no_flag_says_otherwise(
+    capsys: pytest.CaptureFixture[str], files: list[str]
+) -> None:
+    same = ["--volatility", "ETH=0.9,BTC=0.4", "--correlation", "0.5", "--gamma", "7"]
+    given = rows_of(capsys, *files, "--nav", "1e5", *same)
+    table = """
+[discipline]
+risk_aversion = 7
+correlation = "0.5"
+[discipline.volatility]
+ETH = "0.9"
+BTC = "0.4"
+"""
+    Path(files[3]).write_text(PORTFOLIO + table)
+    assert rows_of(capsys, *files, "--nav", "1e5") == given
+    assert run(["bands", *files, "--nav", "1e5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["risk_aversion"] == 7.0
+    Path(files[3]).write_text(PORTFOLIO + table.replace('BTC = "0.4"', ""))
+    assert refusal(capsys, *files, "--nav", "1e5")["path"] == "discipline.volatility.BTC"
+    flat = rows_of(capsys, *files, "--nav", "1e5", "--volatility", "0.8", "--gamma", "3")
+    assert [row["trigger"] for row in flat] != [row["trigger"] for row in given]
+    Path(files[3]).write_text(PORTFOLIO)
+    assert flat == rows_of(capsys, *files, "--nav", "1e5")
+
+
 @pytest.mark.parametrize("name", ["bands.png", "bands.html"])
 def test_a_plot_is_the_same_for_the_same_grid(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
