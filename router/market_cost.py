@@ -41,6 +41,9 @@ from router.tokens import Address
 
 SIZES: tuple[float, ...] = tuple(float(10 ** (-4 + k / 2)) for k in range(9))
 """Shares of the portfolio's value that are tried: 1 bp to all of it."""
+FINE_SIZES: tuple[float, ...] = tuple(10 ** (-4 + place / 16) for place in range(65))
+"""The same where no trade is known that curves could be refined about: a chord between two of them is at most
+half a percent above the cost of what pools quote."""
 TYPICAL = 1e-2
 """Size, as a share of the portfolio's value, at which the pools worth their gas are counted."""
 CLEARLY = 0.9

@@ -10,10 +10,6 @@ from router.documents.portfolio_file import load_portfolio
 from router.errors import InputError
 from router.tokens import to_checksum
 
-SIZES = tuple(10 ** (-4 + place / 16) for place in range(65))
-"""Shares of the portfolio's value that trades are solved for: between two of them a curve is a chord, half a
-percent above the cost of what pools quote at most."""
-
 
 def pool_costs(snapshot: Path | None, portfolio: Path | None) -> PoolCosts | None:
     """Cost curves of a portfolio's tokens, each against the numeraire; assets are called by their symbols.
@@ -30,12 +26,12 @@ def pool_costs(snapshot: Path | None, portfolio: Path | None) -> PoolCosts | Non
     if snapshot is None or portfolio is None:
         raise InputError("--snapshot and --portfolio go together", path="snapshot")
     from router.cli.session import load_market
-    from router.market_cost import Marked, measure_cost
+    from router.market_cost import FINE_SIZES, Marked, measure_cost
     from router.planner.valuation import Valuation
 
     market = load_market(snapshot)
     owner = load_portfolio(portfolio, market)
-    measured = measure_cost(market, owner, sizes=SIZES, hub=market.numeraire, marked=Marked.REST)
+    measured = measure_cost(market, owner, sizes=FINE_SIZES, hub=market.numeraire, marked=Marked.REST)
     valuation = Valuation(market, owner)
     symbols = [market.tokens[token].symbol for token in measured.assets]
     names = [

@@ -14,7 +14,7 @@ from router.cli.bands import GAMMA, VOLATILITIES
 from router.cli.session import load_market
 from router.documents.portfolio_file import load_portfolio_file
 from router.errors import InputError, nearest
-from router.market_cost import Marked, measure_cost
+from router.market_cost import FINE_SIZES, Marked, measure_cost
 from router.planner.valuation import Valuation
 from router.portfolio import Portfolio
 from router.snapshot import Snapshot
@@ -77,7 +77,7 @@ def portfolio_cases(
     dearest = max(gas_gwei, default=None)
     for nav in navs or [valuation.value(valuation.tradable)]:
         standing = _standing(owner, market, nav, dearest)
-        cost = measure_cost(market, standing, hub=market.numeraire, marked=Marked.REST)
+        cost = measure_cost(market, standing, sizes=FINE_SIZES, hub=market.numeraire, marked=Marked.REST)
         shares = [price / dearest if dearest else 0.0 for price in gas_gwei] or [1.0]
         gas = (cost.fixed + sum(cost.legs)) * nav
         targets = np.array([standing.targets_wad.get(token, 0) / 10**18 for token in cost.assets])

@@ -214,6 +214,8 @@ def exchanges(instance: Instance, of: Found, root: Relaxed) -> Iterator[list[int
     What an exchange gains is bounded twice: at the support's own prices, and at the root's.
     """
     used, touches, units = of.at.used, instance.touches, instance.units
+    if not len(used):
+        return
     crossing = units.above >= 0
     live = touches[used].any(axis=0) | (instance.goal.held != 0)
     sign = np.where(used, -1.0, 1.0)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from router.cli.backtest_market import SIZES, pool_costs
+from router.cli.backtest_market import pool_costs
 from router.documents.portfolio_file import load_portfolio
 from router.documents.snapshot_file import load_snapshot
 from router.errors import InputError
-from router.market_cost import Marked, measure_cost
+from router.market_cost import FINE_SIZES, Marked, measure_cost
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MARKET, PORTFOLIO = EXAMPLES / "market.json", EXAMPLES / "portfolio.toml"
@@ -22,7 +22,7 @@ def test_between_two_sizes_a_curve_is_half_a_percent_above_what_is_quoted_at_mos
     market = load_snapshot(MARKET)
     owner = load_portfolio(PORTFOLIO, market)
     assert found.nav == pytest.approx(500_000)
-    between = tuple(size * 10 ** (1 / 32) for size in SIZES[16:-1:6])
+    between = tuple(size * 10 ** (1 / 32) for size in FINE_SIZES[16:-1:6])
     exact = measure_cost(market, owner, sizes=between, hub=market.numeraire, marked=Marked.REST)
     for asset in ("WETH", "WBTC"):
         place = found.curves.assets.index(asset)

@@ -12,7 +12,8 @@ import pytest
 from router.cli.main import run
 from router.documents.schemas import export_schemas
 from router.documents.snapshot_file import save_snapshot
-from tests.markets import snapshot, v2
+from router.fixed_point import BPS
+from tests.markets import raw, snapshot, token, v2
 
 SCHEMA = export_schemas()["bands"]
 PORTFOLIO = """
@@ -101,6 +102,23 @@ def test_a_portfolio_pays_the_costs_of_its_pools(
     assert large["gas"] >= small["gas"] > 0  # more pools are worth their gas
     assert small["landing"] < large["landing"]
     assert small["trigger"] > large["trigger"]
+
+
+def test_a_portfolio_s_fee_is_what_its_pool_takes_of_the_trade_that_a_band_makes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pool = v2(0, "USD", "ETH", 2e6)
+    save_snapshot(snapshot([pool]), tmp_path / "market.json")
+    owner = PORTFOLIO[: PORTFOLIO.index("[targets]")] + '[targets]\nETH = "0.5"\nUSD = "0.5"\n'
+    (tmp_path / "portfolio.toml").write_text(owner)
+    given = ("--snapshot", str(tmp_path / "market.json"), "--portfolio", str(tmp_path / "portfolio.toml"))
+    for nav in (3e4, 2e5, 1e6):
+        row = rows_of(capsys, *given, "--nav", str(nav))[0]
+        size = (row["trigger"] - row["landing"]) * nav
+        dollars, ethers = raw("USD", size), raw("ETH", size)
+        least = 1 - pool.quote_exact_in(token("USD"), token("ETH"), dollars) / ethers
+        most = pool.quote_exact_out(token("USD"), token("ETH"), ethers) / dollars - 1
+        assert least * 0.999 <= row["fee_bps"] / BPS <= most * 1.005
 
 
 def test_a_portfolio_s_gas_follows_its_price(capsys: pytest.CaptureFixture[str], files: list[str]) -> None:
