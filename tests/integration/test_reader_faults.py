@@ -151,7 +151,9 @@ def test_a_node_without_block_hashes_gives_an_equal_snapshot(localnet: Localnet)
 def test_a_reorganised_block_is_noticed(fresh_chain: Localnet, takes_hashes: bool) -> None:
     deployment = small(fresh_chain)
     mark = fresh_chain.snapshot()
-    fresh_chain.mine(2)
+    fresh_chain.mine()
+    later = int(fresh_chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16) + 1
+    fresh_chain.mine()
     state = {"calls": 0}
 
     def script(request: Any) -> Reply:
@@ -159,8 +161,7 @@ def test_a_reorganised_block_is_noticed(fresh_chain: Localnet, takes_hashes: boo
             state["calls"] += 1
             if state["calls"] == 3:
                 fresh_chain.revert(mark)
-                head = fresh_chain.rpc.call("eth_getBlockByNumber", "latest", False)
-                fresh_chain.rpc.call("evm_setNextBlockTimestamp", int(head["timestamp"], 16) + 19)
+                fresh_chain.rpc.call("evm_setNextBlockTimestamp", later)
                 fresh_chain.mine(2)
         pass_on = forward if takes_hashes else lambda _, asked: by_number_only(fresh_chain, asked)
         return Reply(pass_on(fresh_chain.rpc_url, request))

@@ -35,14 +35,20 @@ Script = Callable[[Any], Reply]
 
 @contextmanager
 def scripted_node(script: Script) -> Iterator[str]:
-    """The URL of a node that answers by the script, on a free port."""
+    """The URL of a node that answers by the script, on a free port. An error of the script is raised at the
+    end: to the client it is a broken connection, which it may well recover from."""
+    errors: list[Exception] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
-            reply = script(json.loads(self.rfile.read(length)))
+            try:
+                reply = script(json.loads(self.rfile.read(length)))
+            except Exception as error:
+                errors.append(error)
+                raise
             time.sleep(reply.delay_seconds)
             content = reply.content()
             try:
@@ -75,6 +81,8 @@ def scripted_node(script: Script) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+        if errors:
+            raise errors[0]
 
 
 def answer(request: Any, result: Callable[[str, list[Any]], Any]) -> Any:
