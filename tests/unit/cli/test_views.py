@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from router.cli.views import MOST_STEPS, show_judgement, show_plan
-from router.plan import Judgement
 from router.tokens import Token
 from tests.unit.documents.test_plan_file import CERTIFICATE, PLAN, USDC, WETH
+from tests.unit.report.plans import judged
 
 TOKENS = {USDC: Token(1, USDC, "USDC", 6), WETH: Token(1, WETH, "WETH", 18)}
 SCREEN_LINES = 50
@@ -50,24 +50,7 @@ def test_plan_without_a_certificate_shows_none(capsys: pytest.CaptureFixture[str
 def test_what_other_assets_could_net_and_what_is_traded_are_told_where_they_are_something(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told = Judgement(
-        trade=True,
-        reason="pays",
-        explanation="",
-        aim="edge",
-        traded=(WETH, USDC),
-        landing_wad={},
-        risk_aversion=3.0,
-        horizon_days=30.0,
-        avoided_bps=7.0,
-        fees_bps=1.5,
-        impact_bps=0.25,
-        premium_bps=0.0,
-        gas_bps=0.125,
-        net_value=12.0,
-        drift=0.1,
-        break_even_drift=None,
-    )
+    told = judged(WETH, USDC)
     show_judgement(told, TOKENS, 1_000.0)
     captured = capsys.readouterr()
     assert "aim: edge, by trading WETH, USDC" in captured.err

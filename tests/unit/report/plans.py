@@ -7,7 +7,7 @@ from typing import Any
 
 from router.fixed_point import MAX_U128, PRICE_ONE, WAD
 from router.lenders.morpho_blue import MorphoBlue
-from router.plan import Certificate, Cost, GapParts, Plan, PlannedLoan, PlannedSwap, Verdict
+from router.plan import Certificate, Cost, GapParts, Judgement, Plan, PlannedLoan, PlannedSwap, Verdict
 from router.program import (
     AmountMode,
     Borrow,
@@ -149,3 +149,25 @@ PROOF = Certificate(
     pool_gas={address(0): 0.5},
     base_gas=0.75,
 )
+
+
+def judged(*traded: Address, explanation: str = "") -> Judgement:
+    """A trade of these that pays: 7 bp of drift avoided for 1.875 bp of costs."""
+    return Judgement(
+        trade=True,
+        reason="pays",
+        explanation=explanation,
+        aim="edge",
+        traded=traded,
+        landing_wad={},
+        risk_aversion=3.0,
+        horizon_days=30.0,
+        avoided_bps=7.0,
+        fees_bps=1.5,
+        impact_bps=0.25,
+        premium_bps=0.0,
+        gas_bps=0.125,
+        net_value=12.0,
+        drift=0.1,
+        break_even_drift=None,
+    )

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from router.plan import Exclusion, Judgement, Plan
+from router.plan import Exclusion, Plan
 from router.report import plan_page
 from router.snapshot import Snapshot
 from router.tokens import format_amount, to_checksum
 from tests.markets import OWNER, address
 from tests.unit.report.page import Page
-from tests.unit.report.plans import ETH, MARKET, PROGRAMS, PROOF, USD, holding_fields, planned
+from tests.unit.report.plans import ETH, MARKET, PROGRAMS, PROOF, USD, holding_fields, judged, planned
 
 EVIL = "<script>alert(1)</script>"
 EXCLUDED = (Exclusion(address(9), USD, ETH, "pays 3 % more than <b>the prices</b>"),) * 3
@@ -42,24 +42,7 @@ def test_page_needs_nothing_but_itself(name: str) -> None:
 
 
 def test_whether_it_pays_is_told_where_the_owner_said_what_drift_costs() -> None:
-    told = Judgement(
-        trade=True,
-        reason="pays",
-        explanation="avoids 7.00 bp",
-        aim="edge",
-        traded=(ETH, USD),
-        landing_wad={},
-        risk_aversion=3.0,
-        horizon_days=30.0,
-        avoided_bps=7.0,
-        fees_bps=1.5,
-        impact_bps=0.25,
-        premium_bps=0.0,
-        gas_bps=0.125,
-        net_value=12.0,
-        drift=0.1,
-        break_even_drift=None,
-    )
+    told = judged(ETH, USD, explanation="avoids 7.00 bp")
     _, page = page_of(judgement=told)
     assert "Does it pay?" in page.text
     assert "5.1250" in page.text
