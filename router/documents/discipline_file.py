@@ -61,11 +61,8 @@ def _with_forecast(
     model: DisciplineModel, table: ForecastTable, names: NamedTokens, folder: Path, now: datetime
 ) -> tuple[DisciplineModel, Past, tuple[str, ...]]:
     """The discipline with the forecast's figures beside its own, and what these are from."""
-    from router.documents.portfolio_prices import (
-        KEYS,
-        forecast_moments,
-        market_prices,
-    )  # loads what prices need
+    # Here, for it loads what prices need.
+    from router.documents.portfolio_prices import KEYS, forecast_moments, market_prices
 
     columns = names.distinct("discipline.forecast.columns", table.columns)
     forecast = tuple(token.address for _, token in columns)

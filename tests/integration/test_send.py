@@ -24,7 +24,6 @@ from router.errors import (
     SimulationMismatch,
     StaleSimulation,
 )
-from router.localnet import Localnet
 from router.plan import Cost, Plan, PlannedSwap, Verdict
 from router.program import Program, Swap
 from router.reverts import InsufficientReceived
@@ -36,18 +35,12 @@ from tests.integration.sending import (
     options_of,
     payload_of,
     pull_first,
-    read_market,
     sent,
     signer_of,
     simulated,
 )
 
 USDC = 10**6
-
-
-@pytest.fixture
-def market(fresh_chain: Localnet) -> Market:
-    return read_market(fresh_chain)
 
 
 def journal_of(market: Market, folder: Path) -> Journal:

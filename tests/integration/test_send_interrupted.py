@@ -10,15 +10,9 @@ import pytest
 from router.chain.broadcast import Sending
 from router.chain.rpc import RpcClient
 from router.errors import InconsistentAnswer, RpcFailure
-from router.localnet import Localnet
-from tests.integration.sending import Market, balances, nonce, pull_first, read_market, sent, simulated
+from tests.integration.sending import Market, balances, nonce, pull_first, sent, simulated
 
 USDC = 10**6
-
-
-@pytest.fixture
-def market(fresh_chain: Localnet) -> Market:
-    return read_market(fresh_chain)
 
 
 class KilledError(Exception):

@@ -15,7 +15,6 @@ from router.chain.head import BLOCK_SECONDS, read_head
 from router.chain.machine import BlockContext, Machine
 from router.chain.results import simulation_file
 from router.errors import ExecutionReverted, InputError, RpcFailure, SimulationMismatch
-from router.localnet import Localnet
 from router.program import AmountMode, Borrow, Deliver, Payer, Program, Pull, Recipient
 from router.reverts import StepFailed
 from tests.integration.sending import (
@@ -29,11 +28,6 @@ from tests.integration.sending import (
 )
 
 USDC = 10**6
-
-
-@pytest.fixture
-def market(fresh_chain: Localnet) -> Market:
-    return read_market(fresh_chain)
 
 
 def run(market: Market, program: Program, **more: object) -> Simulation:
